@@ -1,0 +1,3 @@
+//! A property store that speaks the MindTouch property API.
+
+pub mod model;

@@ -1,0 +1,331 @@
+//! The vocabulary of a write: a batch of changes, and what came of each.
+//!
+//! Every write is a [`Batch`], also one that concerns a single property or a file. It carries its own time, principal
+//! and randomness, so that deciding it anywhere, any number of times, comes to the same.
+
+use super::{
+    Charset, Content, Denied, Etag, File, FileDescription, Language, MediaType, NameFault,
+    NodeName, Principal, PropertyId, PropertyKey, PropertyName, ResourceId, Revision, Timestamp,
+    UserId,
+};
+use std::collections::HashSet;
+use uuid::Uuid;
+
+/// Changes that are made together or, if the machine fails, not at all. A change that is refused does not hinder the
+/// others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    /// Who asks for it.
+    pub by: Principal,
+    /// When.
+    pub at: Timestamp,
+    changes: Vec<Change>,
+}
+
+impl Batch {
+    /// A batch of these changes.
+    ///
+    /// # Errors
+    /// [`Refusal::RepeatedName`] if two changes concern the same property; which of them would count?
+    pub fn new(by: Principal, at: Timestamp, changes: Vec<Change>) -> Result<Self, Refusal> {
+        if changes.len() > 1 {
+            let mut seen = HashSet::with_capacity(changes.len());
+            for change in &changes {
+                let name = change.edit.property_name();
+                if name.is_some_and(|name| !seen.insert((change.resource, name))) {
+                    return Err(Refusal::RepeatedName(name.unwrap_or_default().to_owned()));
+                }
+            }
+        }
+        Ok(Batch { by, at, changes })
+    }
+
+    /// A batch of one change.
+    #[must_use]
+    pub fn of_one(by: Principal, at: Timestamp, resource: ResourceId, edit: Edit) -> Self {
+        Batch {
+            by,
+            at,
+            changes: vec![Change { resource, edit }],
+        }
+    }
+
+    /// The changes, in the order of the request.
+    #[must_use]
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+}
+
+/// One item of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// What it concerns.
+    pub resource: ResourceId,
+    /// What to do there.
+    pub edit: Edit,
+}
+
+/// What to do with one property, page or file.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Edit {
+    /// Create a property or write its next revision.
+    Put(Put),
+    /// Delete a property.
+    Delete(Delete),
+    /// Nothing: the item was bad by itself. It rides along so that the answer keeps the order of the request.
+    Refused {
+        /// The name in the request, perhaps not a name at all.
+        name: String,
+        /// What is wrong with the item.
+        refusal: Refusal,
+    },
+    /// Set the language of a page.
+    SetLanguage(Language),
+    /// Put a file of this name on a page: the next revision of the newest one there, or a new file.
+    Upload(Upload),
+    /// Write the next revision of a file.
+    Revise {
+        /// The new content.
+        content: Content,
+        /// The new name, if it shall have one.
+        rename: Option<NodeName>,
+    },
+    /// Delete a file; its properties cannot be reached any more.
+    Remove,
+}
+
+impl Edit {
+    fn property_name(&self) -> Option<&str> {
+        match self {
+            Edit::Put(put) => Some(put.name.as_str()),
+            Edit::Delete(delete) => Some(delete.name.as_str()),
+            Edit::Refused { name, .. } => Some(name),
+            Edit::SetLanguage(_) | Edit::Upload(_) | Edit::Revise { .. } | Edit::Remove => None,
+        }
+    }
+
+    /// The content that the edit brings, if it brings one.
+    #[must_use]
+    pub fn content(&self) -> Option<&Content> {
+        match self {
+            Edit::Put(put) => Some(&put.content),
+            Edit::Upload(upload) => Some(&upload.content),
+            Edit::Revise { content, .. } => Some(content),
+            Edit::Delete(_) | Edit::Refused { .. } | Edit::SetLanguage(_) | Edit::Remove => None,
+        }
+    }
+}
+
+/// Create a property or write its next revision.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Put {
+    /// What it is called.
+    pub name: PropertyName,
+    /// Its new value.
+    pub content: Content,
+    /// Why it was changed, in words; empty for no description.
+    pub description: String,
+    /// What the request demands of the state, over and above the precondition.
+    pub demand: Option<Demand>,
+    /// What has to be there.
+    pub precondition: Precondition,
+}
+
+/// Delete a property.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delete {
+    /// What it is called.
+    pub name: PropertyName,
+    /// Another reading of the same request, meant only if nothing is called `name`.
+    pub alias: Option<PropertyName>,
+    /// What the request demands of the state.
+    pub demand: Option<Demand>,
+    /// The etag that the head must have, if one was given.
+    pub etag: Option<String>,
+}
+
+/// Put a file of this name on a page.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Upload {
+    /// What the file is called.
+    pub name: NodeName,
+    /// What is in it.
+    pub content: Content,
+    /// What becomes of its description.
+    pub description: FileDescription,
+    /// The name in all other systems, should the file be new.
+    pub uuid: Uuid,
+}
+
+/// What a put needs to find (`mindtouch.md` §6.2, §6.3, §7).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Precondition {
+    /// Anything or nothing.
+    Any,
+    /// Nothing of this name.
+    Absent,
+    /// What the writer last saw: the head with this etag or, with `None`, nothing.
+    Seen(Option<String>),
+}
+
+/// An explicit demand on the state, such as `If-Match` makes. It is looked at before the precondition, and not meeting
+/// it is [`Refusal::Unmet`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Demand {
+    /// There is a head, whatever its etag.
+    Present,
+    /// There is none.
+    Absent,
+    /// The head has one of these etags.
+    OneOf(Vec<String>),
+}
+
+/// A property at one of its revisions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Property {
+    /// Which life of the name this is.
+    pub id: PropertyId,
+    /// Whose it is, and what it is called.
+    pub key: PropertyKey,
+    /// Which state this is.
+    pub revision: Revision,
+    /// The value.
+    pub content: Content,
+    /// Why it was changed, in words; empty for no description.
+    pub description: String,
+    /// When this state was written.
+    pub modified_at: Timestamp,
+    /// By whom.
+    pub modified_by: UserId,
+}
+
+impl Property {
+    /// The etag of this revision.
+    #[must_use]
+    pub fn etag(&self) -> Etag {
+        Etag {
+            property: self.id,
+            revision: self.revision,
+            at: self.modified_at,
+        }
+    }
+}
+
+/// What came of one change.
+pub type Outcome = Result<Done, Refusal>;
+
+/// A change that was made.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Done {
+    /// A property was created or has a new revision.
+    Put(Property),
+    /// A property was deleted: its last value, with the revision, time and user of the deletion.
+    Deleted(Property),
+    /// The language of a page was set.
+    LanguageSet,
+    /// A file was made or has a new revision.
+    Uploaded {
+        /// The file.
+        file: File,
+        /// Its description, if that was written as well.
+        description: Option<Property>,
+    },
+    /// A file was deleted.
+    Removed,
+}
+
+/// An expected no. Alone it concerns one change; as the answer to a batch it concerns all of it.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// There is no such page, space or folder.
+    #[error("no such page")]
+    NoSuchPage,
+    /// There never was such a file.
+    #[error("no such file")]
+    NoSuchFile,
+    /// The file was deleted, or what it lay on.
+    #[error("the file has been removed")]
+    FileRemoved,
+    /// The file has no such revision.
+    #[error("no such revision")]
+    NoSuchRevision,
+    /// There is no such user.
+    #[error("no such user")]
+    NoSuchUser,
+    /// The principal has not the right.
+    #[error("{} is needed", .0.required.name())]
+    Denied(Box<Denied>),
+    /// A batch has two changes of one property.
+    #[error("the property '{0}' is changed twice")]
+    RepeatedName(String),
+    /// There is no property of this name.
+    #[error("no property '{0}'")]
+    NoSuchProperty(String),
+    /// There is one already, and there should be none.
+    #[error("a property '{0}' exists")]
+    PropertyExists(PropertyName),
+    /// The etag is not the head's.
+    #[error("the etag '{given}' of property {property} is stale")]
+    Stale {
+        /// The etag that was given; empty if none was.
+        given: String,
+        /// The property that is there.
+        property: PropertyId,
+    },
+    /// An etag was given, and no property is there.
+    #[error("an etag was given, and nothing is there")]
+    UnexpectedEtag,
+    /// A [`Demand`] was not met; inside is what was found instead.
+    #[error("not as demanded: {0}")]
+    Unmet(Box<Refusal>),
+    /// Another file on the page has this name.
+    #[error("a file '{0}' exists")]
+    FileNameTaken(NodeName),
+    /// Another account has this name.
+    #[error("a user '{0}' exists")]
+    UserNameTaken(String),
+    /// The item is bad by itself, whatever is stored.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+}
+
+/// What is wrong with an item by itself.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Invalid {
+    /// Its name is not a name.
+    #[error("{0}")]
+    Name(#[from] NameFault),
+    /// Its media type is none.
+    #[error("'{given}' is not a media type")]
+    MediaType {
+        /// The property.
+        property: String,
+        /// What was given; empty if nothing was.
+        given: String,
+    },
+    /// A batch carries text, and this type is not text.
+    #[error("'{0}' is not a text type")]
+    NotText(MediaType),
+    /// Text cannot be kept in the charset that the type names.
+    #[error("text cannot be kept as '{0}'")]
+    Charset(MediaType),
+    /// The text has characters which the named charset has not.
+    #[error("the text does not fit into {0:?}")]
+    Unencodable(Charset),
+    /// The value is too large.
+    #[error("a value has at most {max} bytes")]
+    ValueTooLarge {
+        /// How many bytes it may have.
+        max: u64,
+    },
+    /// The description is too long.
+    #[error("a description has at most {max} characters")]
+    DescriptionTooLong {
+        /// How many characters it may have.
+        max: usize,
+    },
+    /// The description has a character that XML cannot carry.
+    #[error("a description must not contain the character U+{:04X}", u32::from(*.0))]
+    DescriptionCharacter(char),
+}

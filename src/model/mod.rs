@@ -1,0 +1,33 @@
+//! The domain: what a property is, what may be asked of it, and what comes of it.
+//!
+//! Nothing here does I/O, reads a clock or a random number, waits, or knows HTTP: time, randomness and what is stored
+//! arrive as arguments. The one function to read first is [`decide`]: it holds every rule of a write.
+
+mod batch;
+mod content;
+mod decide;
+mod etag;
+mod id;
+mod principal;
+mod tree;
+mod view;
+
+pub use batch::{
+    Batch, Change, Delete, Demand, Done, Edit, Invalid, Outcome, Precondition, Property, Put,
+    Refusal, Upload,
+};
+pub use content::{Body, Charset, Content, MEDIA_TYPE_BYTES_MAX, MediaType};
+pub use decide::{Found, NextIds, Snapshot, decide};
+pub use etag::{Etag, Revision, Timestamp};
+pub use id::{
+    ContentId, NODE_NAME_CHARS_MAX, NameFault, NodeId, NodeName, PROPERTY_NAME_CHARS_MAX,
+    PropertyId, PropertyKey, PropertyName, ResourceId, UserId, is_xml_char,
+};
+pub use principal::{Access, Denied, Ground, Principal, Right, Rights, Role, User, rights_on};
+pub use tree::{
+    Address, DESCRIPTION_PROPERTY, File, FileDescription, LANGUAGE_CHARS_MAX, Language, Node,
+    NodeKind, Place,
+};
+pub use view::{
+    FileView, ListQuery, Listing, NameFilter, NamePattern, PropertyView, SHOWN_BYTES, Users,
+};

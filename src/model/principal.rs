@@ -1,0 +1,332 @@
+//! Who asks, and what they may do where: the one place that answers "may this principal do this here".
+//!
+//! Rules: `mindtouch.md` §11.
+
+use super::{NodeId, Timestamp, UserId};
+use std::fmt;
+use std::sync::Arc;
+
+/// One thing that somebody may be allowed to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Right {
+    /// Sign in.
+    Login,
+    /// See that something exists.
+    Browse,
+    /// Read contents and properties.
+    Read,
+    /// Be told of changes.
+    Subscribe,
+    /// Write contents and properties; deleting a property is writing, too.
+    Update,
+    /// Make pages.
+    Create,
+    /// Delete pages.
+    Delete,
+    /// Change who may do what.
+    ChangePermissions,
+    /// Everything.
+    Admin,
+}
+
+impl Right {
+    const ALL: [Right; 9] = [
+        Right::Login,
+        Right::Browse,
+        Right::Read,
+        Right::Subscribe,
+        Right::Update,
+        Right::Create,
+        Right::Delete,
+        Right::ChangePermissions,
+        Right::Admin,
+    ];
+
+    const fn bit(self) -> u64 {
+        match self {
+            Right::Login => 1,
+            Right::Browse => 2,
+            Right::Read => 4,
+            Right::Subscribe => 8,
+            Right::Update => 16,
+            Right::Create => 32,
+            Right::Delete => 256,
+            Right::ChangePermissions => 1024,
+            Right::Admin => 1 << 63,
+        }
+    }
+
+    /// The name in messages to clients, such as `UPDATE`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Right::Login => "LOGIN",
+            Right::Browse => "BROWSE",
+            Right::Read => "READ",
+            Right::Subscribe => "SUBSCRIBE",
+            Right::Update => "UPDATE",
+            Right::Create => "CREATE",
+            Right::Delete => "DELETE",
+            Right::ChangePermissions => "CHANGEPERMISSIONS",
+            Right::Admin => "ADMIN",
+        }
+    }
+}
+
+/// A set of rights. With [`Right::Admin`] in it, it holds every right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rights(u64);
+
+impl Rights {
+    /// No right at all.
+    pub const NONE: Rights = Rights(0);
+    /// Every right.
+    pub const ALL: Rights = Rights(u64::MAX);
+
+    /// Whether `right` is in the set.
+    #[must_use]
+    pub const fn allow(self, right: Right) -> bool {
+        self.0 & (right.bit() | Right::Admin.bit()) != 0
+    }
+}
+
+impl fmt::Display for Rights {
+    /// The names of the rights, as `LOGIN, BROWSE`; `NONE` for the empty set.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut names = Right::ALL
+            .iter()
+            .filter(|r| self.0 & r.bit() != 0)
+            .map(|r| r.name());
+        f.write_str(names.next().unwrap_or("NONE"))?;
+        names.try_for_each(|name| write!(f, ", {name}"))
+    }
+}
+
+/// What an account may do on a site where nothing else is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Sign in, no more.
+    None,
+    /// Read.
+    Viewer,
+    /// Read and write.
+    Contributor,
+    /// Read, write, and say who may.
+    Manager,
+    /// Everything.
+    Admin,
+}
+
+impl Role {
+    const ALL: [Role; 5] = [
+        Role::None,
+        Role::Viewer,
+        Role::Contributor,
+        Role::Manager,
+        Role::Admin,
+    ];
+
+    /// The rights that the role gives (the bit masks of `mindtouch.md` §11).
+    #[must_use]
+    pub const fn rights(self) -> Rights {
+        match self {
+            Role::None => Rights(1),
+            Role::Viewer => Rights(15),
+            Role::Contributor => Rights(319),
+            Role::Manager => Rights(1343),
+            Role::Admin => Rights::ALL,
+        }
+    }
+
+    /// The name, such as `Contributor`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Role::None => "None",
+            Role::Viewer => "Viewer",
+            Role::Contributor => "Contributor",
+            Role::Manager => "Manager",
+            Role::Admin => "Admin",
+        }
+    }
+
+    /// The role of this name, in any case.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        Role::ALL
+            .into_iter()
+            .find(|role| role.name().eq_ignore_ascii_case(name))
+    }
+}
+
+/// Whether an account may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It may.
+    Active,
+    /// It was disabled: 403 for whoever signs in with it.
+    Disabled,
+}
+
+/// An account, as others may see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Its number.
+    pub id: UserId,
+    /// What its owner signs in with; unique without regard to case.
+    pub name: String,
+    /// The owner's name, perhaps empty.
+    pub full_name: String,
+    /// The owner's address; shown to nobody else.
+    pub email: Option<String>,
+    /// What it may do.
+    pub role: Role,
+    /// Whether it may be used.
+    pub access: Access,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Who asks: an account whose credentials were right, or [`UserId::ANONYMOUS`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Principal(Arc<User>);
+
+impl Principal {
+    /// The principal of this account. Whoever calls this has checked the credentials.
+    #[must_use]
+    pub fn new(user: Arc<User>) -> Self {
+        Principal(user)
+    }
+
+    /// The account.
+    #[must_use]
+    pub fn user(&self) -> &Arc<User> {
+        &self.0
+    }
+
+    /// The account's number.
+    #[must_use]
+    pub fn id(&self) -> UserId {
+        self.0.id
+    }
+
+    /// Whether nobody signed in.
+    #[must_use]
+    pub fn is_anonymous(&self) -> bool {
+        self.0.id == UserId::ANONYMOUS
+    }
+
+    /// Whether the principal may do everything.
+    #[must_use]
+    pub fn is_admin(&self) -> bool {
+        self.0.role.rights().allow(Right::Admin)
+    }
+}
+
+/// What the rights on a resource depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ground {
+    /// The site itself.
+    Site,
+    /// A page, or a file on it.
+    Page,
+    /// An account.
+    User(UserId),
+}
+
+/// What a principal may do on a resource that stands on this ground (`mindtouch.md` §11).
+#[must_use]
+pub fn rights_on(principal: &Principal, ground: Ground) -> Rights {
+    let role = principal.user().role.rights();
+    match ground {
+        _ if principal.is_admin() => Rights::ALL,
+        Ground::Site => Rights::NONE,
+        Ground::Page => role,
+        // The anonymous account is everybody's and so owns nothing.
+        Ground::User(id) if id == principal.id() && !principal.is_anonymous() => Rights(319),
+        Ground::User(_) => Rights::NONE,
+    }
+}
+
+/// A refusal for want of a right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// Who asked; for the anonymous account the answer is "sign in first".
+    pub principal: Principal,
+    /// What would have been needed.
+    pub required: Right,
+    /// What there was.
+    pub allowed: Rights,
+    /// The page it is about, if the principal may know of it.
+    pub page: Option<NodeId>,
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(crate) fn principal(id: i64, role: Role) -> Principal {
+        Principal::new(Arc::new(User {
+            id: UserId::new(id).unwrap(),
+            name: format!("user{id}"),
+            full_name: String::new(),
+            email: None,
+            role,
+            access: Access::Active,
+            created_at: Timestamp::from_millis(0),
+        }))
+    }
+
+    #[test]
+    fn roles_give_the_documented_rights() {
+        assert_eq!(
+            Role::Viewer.rights().to_string(),
+            "LOGIN, BROWSE, READ, SUBSCRIBE"
+        );
+        assert_eq!(
+            Role::Contributor.rights().to_string(),
+            "LOGIN, BROWSE, READ, SUBSCRIBE, UPDATE, CREATE, DELETE"
+        );
+        assert!(
+            Role::Manager
+                .rights()
+                .to_string()
+                .ends_with("DELETE, CHANGEPERMISSIONS")
+        );
+        assert_eq!(Rights::NONE.to_string(), "NONE");
+        assert_eq!(Role::of_name("contributor"), Some(Role::Contributor));
+        assert_eq!(Role::of_name("boss"), None);
+    }
+
+    #[test]
+    fn the_table_of_who_may_read_and_write_what() {
+        let own = Ground::User(UserId::new(3).unwrap());
+        let page = Ground::Page;
+        for (id, role, ground, read, write) in [
+            (1, Role::Admin, Ground::Site, true, true),
+            (1, Role::Admin, own, true, true),
+            (1, Role::Admin, page, true, true),
+            (3, Role::Contributor, page, true, true),
+            (3, Role::Viewer, page, true, false),
+            (3, Role::None, page, false, false),
+            (3, Role::Viewer, own, true, true),
+            (4, Role::Manager, own, false, false),
+            (4, Role::Manager, Ground::Site, false, false),
+            (2, Role::Viewer, page, true, false),
+            (
+                2,
+                Role::Viewer,
+                Ground::User(UserId::ANONYMOUS),
+                false,
+                false,
+            ),
+        ] {
+            let rights = rights_on(&principal(id, role), ground);
+            assert_eq!(
+                (rights.allow(Right::Read), rights.allow(Right::Update)),
+                (read, write),
+                "{id} {role:?} {ground:?}"
+            );
+        }
+    }
+}

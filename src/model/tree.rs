@@ -1,0 +1,186 @@
+//! The tree of pages and files that properties hang on, and the ways to point into it.
+//!
+//! Rules: `dialects-common.md` §1 (one tree, one sequence of ids), `mindtouch.md` §2 (addresses) and §13 (files).
+
+use super::{
+    Content, Denied, NodeId, NodeName, Principal, Refusal, ResourceId, Revision, Right, Rights,
+    Timestamp, UserId, is_xml_char,
+};
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The property that is a file's description (`mindtouch.md` §13).
+pub const DESCRIPTION_PROPERTY: &str = "urn:deki.mindtouch.com#description";
+
+/// The most characters of a page's language.
+pub const LANGUAGE_CHARS_MAX: usize = 64;
+
+/// What a node is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NodeKind {
+    /// A page of a wiki.
+    Page,
+    /// The root of a tree of folders.
+    Space,
+    /// A folder.
+    Folder,
+    /// A file.
+    File,
+}
+
+impl NodeKind {
+    /// The word for it in the tables.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            NodeKind::Page => "page",
+            NodeKind::Space => "space",
+            NodeKind::Folder => "folder",
+            NodeKind::File => "file",
+        }
+    }
+
+    /// The kind of a word from the tables.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        let all = [
+            NodeKind::Page,
+            NodeKind::Space,
+            NodeKind::Folder,
+            NodeKind::File,
+        ];
+        all.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// A page, space or folder, as an answer about what lies in it names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Its number.
+    pub id: NodeId,
+    /// What it is.
+    pub kind: NodeKind,
+    /// Its name.
+    pub name: NodeName,
+    /// The names from the top of the tree to it, without `home`, joined by `/`; empty for `home`.
+    pub path: String,
+}
+
+/// A file at one of its revisions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Its number.
+    pub id: NodeId,
+    /// Its name in all other systems.
+    pub uuid: Uuid,
+    /// What it lies on.
+    pub parent: NodeId,
+    /// What it is called, at this revision.
+    pub name: NodeName,
+    /// Which revision of the content this is.
+    pub revision: Revision,
+    /// The content.
+    pub content: Content,
+    /// When this revision was written.
+    pub modified_at: Timestamp,
+    /// By whom.
+    pub modified_by: UserId,
+}
+
+/// What an upload says of the file's description.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileDescription {
+    /// Nothing: it stays as it is.
+    Keep,
+    /// This text, as a new revision of the property [`DESCRIPTION_PROPERTY`].
+    Set(String),
+}
+
+/// The language of a page, such as `en-us`: at most 64 characters that XML can carry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Language(Arc<str>);
+
+impl Language {
+    /// The language as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Language {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let fits = text.chars().count() <= LANGUAGE_CHARS_MAX && text.chars().all(is_xml_char);
+        if fits {
+            Ok(Language(text.into()))
+        } else {
+            Err(())
+        }
+    }
+}
+
+impl fmt::Display for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How a request points at a resource, before anybody has looked whether it is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// The site.
+    Site,
+    /// A page, space or folder by its number.
+    Page(NodeId),
+    /// A page by its title: names from the top of the tree, joined by `/`, in which `_` is as good as a space.
+    PageTitled(String),
+    /// A file by its number.
+    File(NodeId),
+    /// The newest live file of this name on a page.
+    FileNamed {
+        /// The page: [`Address::Page`] or [`Address::PageTitled`].
+        page: Box<Address>,
+        /// The file's name.
+        name: NodeName,
+    },
+    /// Whoever asks.
+    CurrentUser,
+    /// A user by number.
+    User(UserId),
+    /// A user by name, without regard to case.
+    UserNamed(String),
+}
+
+/// A resource that was found at an address, and what the one who asked may do there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// What was found.
+    pub resource: ResourceId,
+    /// What the principal may do there.
+    pub rights: Rights,
+    /// The page it is, or lies on.
+    pub page: Option<NodeId>,
+}
+
+impl Place {
+    /// Whether `who`, for whom the place was looked up, may do this here.
+    ///
+    /// # Errors
+    /// [`Refusal::Denied`]
+    pub fn allow(&self, who: &Principal, right: Right) -> Result<(), Refusal> {
+        if self.rights.allow(right) {
+            return Ok(());
+        }
+        let page = self.page.filter(|_| self.rights.allow(Right::Browse));
+        Err(Refusal::Denied(Box::new(Denied {
+            principal: who.clone(),
+            required: right,
+            allowed: self.rights,
+            page,
+        })))
+    }
+}

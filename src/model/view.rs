@@ -1,0 +1,113 @@
+//! What a question about stored things asks for, and what its answer holds.
+
+use super::{File, Language, Node, Property, ResourceId, Revision, User, UserId};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Text values of up to this many bytes are shown in answers that do not say otherwise (`mindtouch.md` §4).
+pub const SHOWN_BYTES: u64 = 2048;
+
+/// Which properties to list, and how much of each.
+#[derive(Clone, Debug)]
+pub struct ListQuery {
+    /// Whose.
+    pub resource: ResourceId,
+    /// Which.
+    pub names: NameFilter,
+    /// Text values of up to this many bytes are fetched with the list.
+    pub cutoff: u64,
+}
+
+/// Which names are meant: `mindtouch.md` §4.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NameFilter {
+    /// All.
+    All,
+    /// Those that match one of the patterns.
+    Matching(Vec<NamePattern>),
+}
+
+/// One pattern for names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NamePattern {
+    /// This name.
+    Is(String),
+    /// Names that begin so.
+    Starts(String),
+    /// Names that end so.
+    Ends(String),
+    /// Names in which this stands.
+    Contains(String),
+}
+
+impl NamePattern {
+    fn exact(&self) -> Option<&str> {
+        match self {
+            NamePattern::Is(name) => Some(name),
+            NamePattern::Starts(_) | NamePattern::Ends(_) | NamePattern::Contains(_) => None,
+        }
+    }
+}
+
+impl NameFilter {
+    /// Whether `name` is meant.
+    #[must_use]
+    pub fn matches(&self, name: &str) -> bool {
+        match self {
+            NameFilter::All => true,
+            NameFilter::Matching(patterns) => patterns.iter().any(|pattern| match pattern {
+                NamePattern::Is(text) => name == text,
+                NamePattern::Starts(text) => name.starts_with(text.as_str()),
+                NamePattern::Ends(text) => name.ends_with(text.as_str()),
+                NamePattern::Contains(text) => name.contains(text.as_str()),
+            }),
+        }
+    }
+
+    /// The names that are meant, if they can be listed.
+    #[must_use]
+    pub fn exact(&self) -> Option<Vec<&str>> {
+        match self {
+            NameFilter::All => None,
+            NameFilter::Matching(patterns) => patterns.iter().map(NamePattern::exact).collect(),
+        }
+    }
+}
+
+/// Accounts by number, as far as an answer needs them.
+pub type Users = BTreeMap<UserId, Arc<User>>;
+
+/// The properties of a resource.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// Whose.
+    pub resource: ResourceId,
+    /// In the order of their creation.
+    pub properties: Vec<Property>,
+    /// Those who wrote them.
+    pub users: Users,
+    /// The language, if the resource is a page.
+    pub language: Option<Language>,
+}
+
+/// One property and who wrote it.
+#[derive(Clone, Debug)]
+pub struct PropertyView {
+    /// The property.
+    pub property: Property,
+    /// Who wrote it.
+    pub users: Users,
+}
+
+/// A file, where it lies, and its properties.
+#[derive(Clone, Debug)]
+pub struct FileView {
+    /// The file at the revision that was asked for.
+    pub file: File,
+    /// Its newest revision.
+    pub head: Revision,
+    /// What it lies on.
+    pub parent: Node,
+    /// Its properties.
+    pub properties: Listing,
+}
