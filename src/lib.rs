@@ -1,3 +1,4 @@
 //! A property store that speaks the MindTouch property API.
 
 pub mod model;
+pub mod store;

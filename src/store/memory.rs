@@ -1,0 +1,664 @@
+//! The smallest honest store: ordered maps behind one lock, and [`decide`].
+//!
+//! It keeps nothing when it is dropped. It exists to be read beside the contract, to say what [`super::Sqlite`] must
+//! answer, and to embed the service where nothing needs to last.
+
+use super::{Account, CHUNK_BYTES, NewAccount, NewToken, Store, StoreError, Ticket, folded};
+use crate::model::{
+    Access, Address, Batch, Body, Change, ContentId, DESCRIPTION_PROPERTY, Done, Edit, File,
+    FileView, Found, Ground, Language, ListQuery, Listing, NextIds, Node, NodeId, NodeKind,
+    NodeName, Outcome, Place, Principal, Property, PropertyId, PropertyKey, PropertyName,
+    PropertyView, Refusal, ResourceId, Revision, Role, Snapshot, Timestamp, User, UserId, Users,
+    decide, rights_on,
+};
+use bytes::{Bytes, BytesMut};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A store in memory.
+#[derive(Debug)]
+pub struct Memory(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    nodes: BTreeMap<NodeId, StoredNode>,
+    properties: BTreeMap<(ResourceId, PropertyName), Property>,
+    contents: BTreeMap<ContentId, Vec<Bytes>>,
+    staged: BTreeSet<ContentId>,
+    accounts: BTreeMap<UserId, Account>,
+    tokens: BTreeMap<[u8; 32], (UserId, Timestamp)>,
+    next: NextIds,
+    next_content: ContentId,
+    closed: bool,
+}
+
+#[derive(Clone, Debug)]
+struct StoredNode {
+    kind: NodeKind,
+    parent: Option<NodeId>,
+    name: NodeName,
+    deleted: bool,
+    language: Option<Language>,
+    revisions: Vec<File>,
+}
+
+impl Memory {
+    /// A store with the page `home`, the anonymous account, and the account `admin` with this password hash (Argon2id
+    /// as a PHC string).
+    ///
+    /// # Panics
+    /// Never: the names of the page and the accounts are names.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "literals")]
+    pub fn new(admin_password: String, at: Timestamp) -> Self {
+        let account = |id, name: &str, role, password| {
+            let user = User {
+                id,
+                name: name.to_owned(),
+                full_name: String::new(),
+                email: None,
+                role,
+                access: Access::Active,
+                created_at: at,
+            };
+            (
+                id,
+                Account {
+                    user: Arc::new(user),
+                    password,
+                },
+            )
+        };
+        let home = StoredNode {
+            kind: NodeKind::Page,
+            parent: None,
+            name: "home".parse().expect("a name"),
+            deleted: false,
+            language: None,
+            revisions: Vec::new(),
+        };
+        let first = NodeId::HOME.next();
+        Memory(Mutex::new(State {
+            nodes: BTreeMap::from([(NodeId::HOME, home)]),
+            properties: BTreeMap::new(),
+            contents: BTreeMap::new(),
+            staged: BTreeSet::new(),
+            accounts: BTreeMap::from([
+                account(UserId::ADMIN, "admin", Role::Admin, Some(admin_password)),
+                account(UserId::ANONYMOUS, "Anonymous", Role::Viewer, None),
+            ]),
+            tokens: BTreeMap::new(),
+            next: NextIds {
+                property: PropertyId::new(1).expect("an id"),
+                node: first,
+            },
+            next_content: ContentId::new(1).expect("an id"),
+            closed: false,
+        }))
+    }
+
+    fn answer<T>(&self, work: impl FnOnce(&mut State) -> Result<T, StoreError>) -> Ticket<T> {
+        let mut state: MutexGuard<'_, State> =
+            self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Ticket::ready(if state.closed {
+            Err(StoreError::Closed)
+        } else {
+            work(&mut state)
+        })
+    }
+}
+
+impl State {
+    fn page(&self, id: NodeId) -> Result<&StoredNode, Refusal> {
+        self.nodes
+            .get(&id)
+            .filter(|node| node.kind != NodeKind::File && !node.deleted)
+            .ok_or(Refusal::NoSuchPage)
+    }
+
+    fn live_file(&self, id: NodeId) -> Result<&StoredNode, Refusal> {
+        let node = self
+            .nodes
+            .get(&id)
+            .filter(|node| node.kind == NodeKind::File)
+            .ok_or(Refusal::NoSuchFile)?;
+        let page_lives = node.parent.is_some_and(|parent| self.page(parent).is_ok());
+        if node.deleted || !page_lives {
+            Err(Refusal::FileRemoved)
+        } else {
+            Ok(node)
+        }
+    }
+
+    fn page_titled(&self, title: &str) -> Result<NodeId, Refusal> {
+        let spaced = |name: &str| name.replace('_', " ");
+        super::title_levels(title).try_fold(NodeId::HOME, |above, level| {
+            let is_it = |node: &StoredNode| {
+                node.parent == Some(above) && spaced(node.name.as_str()) == level
+            };
+            let mut pages = self
+                .nodes
+                .iter()
+                .filter(|(_, node)| node.kind != NodeKind::File && !node.deleted);
+            pages
+                .find(|(_, node)| is_it(node))
+                .map(|(&id, _)| id)
+                .ok_or(Refusal::NoSuchPage)
+        })
+    }
+
+    fn file_named(&self, page: NodeId, name: &NodeName) -> Option<NodeId> {
+        let is_it = |node: &StoredNode| {
+            node.parent == Some(page)
+                && node.kind == NodeKind::File
+                && !node.deleted
+                && node.name == *name
+        };
+        self.nodes
+            .iter()
+            .rev()
+            .find(|(_, node)| is_it(node))
+            .map(|(&id, _)| id)
+    }
+
+    fn resolve(&self, who: &Principal, address: &Address) -> Result<ResourceId, Refusal> {
+        Ok(match address {
+            Address::Site => ResourceId::Site,
+            Address::Page(id) => self.page(*id).map(|_| ResourceId::Node(*id))?,
+            Address::PageTitled(title) => ResourceId::Node(self.page_titled(title)?),
+            Address::File(id) => ResourceId::Node(*id),
+            Address::FileNamed { page, name } => match self.resolve(who, page)? {
+                ResourceId::Node(page) => {
+                    ResourceId::Node(self.file_named(page, name).ok_or(Refusal::NoSuchFile)?)
+                }
+                ResourceId::Site | ResourceId::User(_) => return Err(Refusal::NoSuchFile),
+            },
+            Address::CurrentUser => ResourceId::User(who.id()),
+            Address::User(id) => ResourceId::User(*id),
+            Address::UserNamed(name) => {
+                let folded_name = folded(name);
+                let mut users = self
+                    .accounts
+                    .values()
+                    .filter(|account| folded(&account.user.name) == folded_name);
+                users
+                    .next()
+                    .map(|account| ResourceId::User(account.user.id))
+                    .ok_or(Refusal::NoSuchUser)?
+            }
+        })
+    }
+
+    fn place(&self, who: &Principal, resource: ResourceId) -> Result<Place, Refusal> {
+        let (ground, page) = match resource {
+            ResourceId::Site => (Ground::Site, None),
+            ResourceId::User(id) if self.accounts.contains_key(&id) => (Ground::User(id), None),
+            ResourceId::User(_) => return Err(Refusal::NoSuchUser),
+            ResourceId::Node(id) => match self.nodes.get(&id) {
+                Some(node) if node.kind != NodeKind::File => {
+                    self.page(id).map(|_| (Ground::Page, Some(id)))?
+                }
+                Some(_) | None => (Ground::Page, self.live_file(id)?.parent),
+            },
+        };
+        Ok(Place {
+            resource,
+            rights: rights_on(who, ground),
+            page,
+        })
+    }
+
+    fn property(&self, resource: ResourceId, name: &PropertyName) -> Option<Property> {
+        self.properties.get(&(resource, name.clone())).cloned()
+    }
+
+    fn found_file(&self, id: NodeId, rename: Option<&NodeName>) -> Found {
+        let description = DESCRIPTION_PROPERTY
+            .parse()
+            .ok()
+            .and_then(|n| self.property(ResourceId::Node(id), &n));
+        match self.live_file(id) {
+            Ok(StoredNode {
+                revisions,
+                parent: Some(parent),
+                ..
+            }) => match revisions.last() {
+                Some(file) => Found::File {
+                    file: file.clone(),
+                    description,
+                    name_taken: rename
+                        .and_then(|name| self.file_named(*parent, name))
+                        .is_some_and(|other| other != id),
+                },
+                None => Found::Nothing,
+            },
+            Ok(_) | Err(_) => Found::Nothing,
+        }
+    }
+
+    fn found(&self, change: &Change) -> Found {
+        let property = |name| {
+            self.property(change.resource, name)
+                .map_or(Found::Nothing, Found::Property)
+        };
+        match (&change.edit, change.resource) {
+            (Edit::Put(put), _) => property(&put.name),
+            (Edit::Delete(delete), _) => match (property(&delete.name), &delete.alias) {
+                (Found::Nothing, Some(alias)) => property(alias),
+                (found, _) => found,
+            },
+            (Edit::Upload(upload), ResourceId::Node(page)) => self
+                .file_named(page, &upload.name)
+                .map_or(Found::Nothing, |id| self.found_file(id, None)),
+            (Edit::Revise { rename, .. }, ResourceId::Node(id)) => {
+                self.found_file(id, rename.as_ref())
+            }
+            (Edit::Remove, ResourceId::Node(id)) => self.found_file(id, None),
+            (
+                Edit::Upload(_) | Edit::Revise { .. } | Edit::Remove,
+                ResourceId::Site | ResourceId::User(_),
+            )
+            | (Edit::Refused { .. } | Edit::SetLanguage(_), _) => Found::Nothing,
+        }
+    }
+
+    fn write(&mut self, batch: &Batch) -> Result<Vec<Outcome>, StoreError> {
+        let places = batch
+            .changes()
+            .iter()
+            .map(|c| (c.resource, self.place(&batch.by, c.resource)))
+            .collect();
+        let found = batch
+            .changes()
+            .iter()
+            .map(|change| self.found(change))
+            .collect();
+        let (outcomes, next) = decide(
+            &Snapshot {
+                places,
+                found,
+                next: self.next,
+            },
+            batch,
+        )?;
+        self.staged = self.staged_after(&outcomes)?;
+        self.next = next;
+        for (change, outcome) in batch.changes().iter().zip(&outcomes) {
+            if let Ok(done) = outcome {
+                self.apply(change, done);
+            }
+        }
+        Ok(outcomes)
+    }
+
+    fn apply(&mut self, change: &Change, done: &Done) {
+        match done {
+            Done::Put(property) => {
+                self.properties.insert(
+                    (property.key.resource, property.key.name.clone()),
+                    property.clone(),
+                );
+            }
+            Done::Deleted(property) => {
+                self.properties
+                    .remove(&(property.key.resource, property.key.name.clone()));
+            }
+            Done::LanguageSet => {
+                if let (Edit::SetLanguage(language), ResourceId::Node(id)) =
+                    (&change.edit, change.resource)
+                    && let Some(node) = self.nodes.get_mut(&id)
+                {
+                    node.language = Some(language.clone());
+                }
+            }
+            Done::Uploaded { file, description } => {
+                let node = self.nodes.entry(file.id).or_insert_with(|| StoredNode {
+                    kind: NodeKind::File,
+                    parent: Some(file.parent),
+                    name: file.name.clone(),
+                    deleted: false,
+                    language: None,
+                    revisions: Vec::new(),
+                });
+                node.name = file.name.clone();
+                node.revisions.push(file.clone());
+                if let Some(property) = description {
+                    self.properties.insert(
+                        (property.key.resource, property.key.name.clone()),
+                        property.clone(),
+                    );
+                }
+            }
+            Done::Removed => {
+                if let ResourceId::Node(id) = change.resource
+                    && let Some(node) = self.nodes.get_mut(&id)
+                {
+                    node.deleted = true;
+                }
+            }
+        }
+    }
+
+    /// What is still being sent when these outcomes are visible. It fails before anything is written.
+    fn staged_after(&self, outcomes: &[Outcome]) -> Result<BTreeSet<ContentId>, StoreError> {
+        let mut staged = self.staged.clone();
+        for done in outcomes.iter().flatten() {
+            let content = match done {
+                Done::Put(property) => &property.content,
+                Done::Uploaded { file, .. } => &file.content,
+                Done::Deleted(_) | Done::LanguageSet | Done::Removed => continue,
+            };
+            match &content.body {
+                Body::Stored(id) if !staged.remove(id) => {
+                    return Err(StoreError::Damaged(format!("content {id} is not there")));
+                }
+                Body::Omitted => {
+                    return Err(StoreError::Damaged(
+                        "a content without its bytes".to_owned(),
+                    ));
+                }
+                Body::Stored(_) | Body::Inline(_) => {}
+            }
+        }
+        Ok(staged)
+    }
+
+    /// The property as a list shows it: with its text at hand if it is short enough.
+    fn shown(&self, property: &Property, cutoff: u64) -> Property {
+        let mut shown = property.clone();
+        if !property.content.is_shown(cutoff) {
+            shown.content.body = Body::Omitted;
+        } else if let Body::Stored(content) = property.content.body {
+            let pieces = self.contents.get(&content).into_iter().flatten();
+            let bytes = pieces.fold(BytesMut::new(), |mut all, piece| {
+                all.extend_from_slice(piece);
+                all
+            });
+            shown.content.body = Body::Inline(bytes.freeze());
+        }
+        shown
+    }
+
+    fn users_of<'a>(&self, ids: impl Iterator<Item = &'a UserId>) -> Users {
+        ids.filter_map(|id| {
+            self.accounts
+                .get(id)
+                .map(|account| (*id, Arc::clone(&account.user)))
+        })
+        .collect()
+    }
+
+    /// Whether a resource is there, whoever asks.
+    fn stands(&self, resource: ResourceId) -> Result<(), Refusal> {
+        let nobody = Principal::new(Arc::clone(&self.account(UserId::ANONYMOUS)?.user));
+        self.place(&nobody, resource).map(drop)
+    }
+
+    fn list(&self, query: &ListQuery) -> Result<Listing, StoreError> {
+        self.stands(query.resource)?;
+        let ours = self.properties.iter().filter(|((resource, name), _)| {
+            *resource == query.resource && query.names.matches(name.as_str())
+        });
+        let mut properties: Vec<Property> = ours
+            .map(|(_, property)| self.shown(property, query.cutoff))
+            .collect();
+        properties.sort_by_key(|property| property.id);
+        let users = self.users_of(properties.iter().map(|property| &property.modified_by));
+        let language = match query.resource {
+            ResourceId::Node(id) => self
+                .page(id)
+                .ok()
+                .and_then(|page| super::language_of(page.language.as_ref())),
+            ResourceId::Site | ResourceId::User(_) => None,
+        };
+        Ok(Listing {
+            resource: query.resource,
+            properties,
+            users,
+            language,
+        })
+    }
+
+    /// A file, and the number of its newest revision.
+    fn file(&self, id: NodeId, revision: Option<Revision>) -> Result<(File, Revision), Refusal> {
+        let revisions = &self.live_file(id)?.revisions;
+        let head = revisions.last().ok_or(Refusal::NoSuchFile)?.revision;
+        let wanted = revision.unwrap_or(head);
+        let file = revisions
+            .iter()
+            .find(|file| file.revision == wanted)
+            .ok_or(Refusal::NoSuchRevision)?;
+        Ok((file.clone(), head))
+    }
+
+    fn file_view(&self, id: NodeId, revision: Option<Revision>) -> Result<FileView, StoreError> {
+        let (file, head) = self.file(id, revision)?;
+        let mut properties = self.list(&super::embedded(ResourceId::Node(id)))?;
+        properties
+            .users
+            .extend(self.users_of([file.modified_by].iter()));
+        Ok(FileView {
+            head,
+            parent: self.node(file.parent)?,
+            properties,
+            file,
+        })
+    }
+
+    fn node(&self, id: NodeId) -> Result<Node, StoreError> {
+        let page = self.page(id)?;
+        let mut names = Vec::new();
+        let mut above = Some(id);
+        while let Some(node) = above
+            .filter(|&id| id != NodeId::HOME)
+            .and_then(|id| self.nodes.get(&id))
+        {
+            names.push(node.name.as_str());
+            above = node.parent;
+        }
+        names.reverse();
+        Ok(Node {
+            id,
+            kind: page.kind,
+            name: page.name.clone(),
+            path: names.join("/"),
+        })
+    }
+
+    fn account(&self, id: UserId) -> Result<&Account, Refusal> {
+        self.accounts.get(&id).ok_or(Refusal::NoSuchUser)
+    }
+
+    fn add_account(&mut self, new: NewAccount) -> Result<Arc<User>, StoreError> {
+        let taken = |account: &Account| folded(&account.user.name) == folded(&new.name);
+        if self.accounts.values().any(taken) {
+            return Err(Refusal::UserNameTaken(new.name).into());
+        }
+        let id = self
+            .accounts
+            .keys()
+            .next_back()
+            .map_or(UserId::ADMIN, |last| last.next());
+        let user = Arc::new(User {
+            id,
+            name: new.name,
+            full_name: new.full_name,
+            email: new.email,
+            role: new.role,
+            access: Access::Active,
+            created_at: new.at,
+        });
+        self.accounts.insert(
+            id,
+            Account {
+                user: Arc::clone(&user),
+                password: Some(new.password),
+            },
+        );
+        Ok(user)
+    }
+}
+
+impl Store for Memory {
+    fn write(&self, batch: Batch) -> Ticket<Vec<Outcome>> {
+        self.answer(|state| state.write(&batch))
+    }
+
+    fn locate(&self, who: &Principal, address: Address) -> Ticket<Place> {
+        self.answer(|state| {
+            let resource = state.resolve(who, &address)?;
+            match address {
+                // The kind of node has to fit the way that pointed there.
+                Address::File(id) => state.live_file(id).map(|_| ())?,
+                Address::Site
+                | Address::Page(_)
+                | Address::PageTitled(_)
+                | Address::FileNamed { .. }
+                | Address::CurrentUser
+                | Address::User(_)
+                | Address::UserNamed(_) => {}
+            }
+            Ok(state.place(who, resource)?)
+        })
+    }
+
+    fn list(&self, query: ListQuery) -> Ticket<Listing> {
+        self.answer(|state| state.list(&query))
+    }
+
+    fn read(&self, key: PropertyKey, alias: Option<PropertyName>) -> Ticket<PropertyView> {
+        self.answer(|state| {
+            state.stands(key.resource)?;
+            let named = |name: &PropertyName| state.property(key.resource, name);
+            let property = named(&key.name).or_else(|| alias.as_ref().and_then(named));
+            let property = property.ok_or_else(|| Refusal::NoSuchProperty(key.name.to_string()))?;
+            let users = state.users_of([property.modified_by].iter());
+            Ok(PropertyView { property, users })
+        })
+    }
+
+    fn file(&self, id: NodeId, revision: Option<Revision>) -> Ticket<File> {
+        self.answer(|state| Ok(state.file(id, revision)?.0))
+    }
+
+    fn file_view(&self, id: NodeId, revision: Option<Revision>) -> Ticket<FileView> {
+        self.answer(|state| state.file_view(id, revision))
+    }
+
+    fn stage(&self, _at: Timestamp) -> Ticket<ContentId> {
+        self.answer(|state| {
+            let id = state.next_content;
+            state.next_content = id.next();
+            state.staged.insert(id);
+            state.contents.insert(id, Vec::new());
+            Ok(id)
+        })
+    }
+
+    fn append(&self, content: ContentId, seq: u32, bytes: Bytes) -> Ticket<()> {
+        self.answer(|state| {
+            match state
+                .contents
+                .get_mut(&content)
+                .filter(|_| state.staged.contains(&content))
+            {
+                Some(pieces) if pieces.len() == seq as usize && bytes.len() <= CHUNK_BYTES => {
+                    pieces.push(bytes);
+                    Ok(())
+                }
+                Some(_) | None => Err(StoreError::Damaged(format!(
+                    "content {content} cannot get a piece {seq}"
+                ))),
+            }
+        })
+    }
+
+    fn discard(&self, content: ContentId) -> Ticket<()> {
+        self.answer(|state| {
+            if state.staged.remove(&content) {
+                state.contents.remove(&content);
+            }
+            Ok(())
+        })
+    }
+
+    fn chunk(&self, content: ContentId, seq: u32) -> Ticket<Bytes> {
+        self.answer(|state| {
+            let piece = state
+                .contents
+                .get(&content)
+                .and_then(|pieces| pieces.get(seq as usize));
+            piece
+                .cloned()
+                .ok_or_else(|| StoreError::Damaged(format!("content {content} has no piece {seq}")))
+        })
+    }
+
+    fn account(&self, name: &str) -> Ticket<Option<Account>> {
+        let name = folded(name);
+        self.answer(|state| {
+            Ok(state
+                .accounts
+                .values()
+                .find(|account| folded(&account.user.name) == name)
+                .cloned())
+        })
+    }
+
+    fn user(&self, id: UserId) -> Ticket<Arc<User>> {
+        self.answer(|state| Ok(Arc::clone(&state.account(id)?.user)))
+    }
+
+    fn users(&self) -> Ticket<Vec<Arc<User>>> {
+        self.answer(|state| {
+            Ok(state
+                .accounts
+                .values()
+                .map(|account| Arc::clone(&account.user))
+                .collect())
+        })
+    }
+
+    fn add_account(&self, account: NewAccount) -> Ticket<Arc<User>> {
+        self.answer(|state| state.add_account(account))
+    }
+
+    fn set_password(&self, user: UserId, password: String) -> Ticket<()> {
+        self.answer(|state| {
+            state
+                .accounts
+                .get_mut(&user)
+                .ok_or(Refusal::NoSuchUser)?
+                .password = Some(password);
+            state.tokens.retain(|_, (owner, _)| *owner != user);
+            Ok(())
+        })
+    }
+
+    fn add_token(&self, token: NewToken, now: Timestamp) -> Ticket<()> {
+        self.answer(|state| {
+            state.tokens.retain(|_, (_, expires_at)| *expires_at > now);
+            state
+                .tokens
+                .insert(token.hash, (token.user, token.expires_at));
+            Ok(())
+        })
+    }
+
+    fn token(&self, hash: [u8; 32], now: Timestamp) -> Ticket<Option<(Arc<User>, Timestamp)>> {
+        self.answer(|state| {
+            let live = state
+                .tokens
+                .get(&hash)
+                .filter(|(_, expires_at)| *expires_at > now);
+            let found = live.and_then(|(id, expires_at)| {
+                Some((Arc::clone(&state.accounts.get(id)?.user), *expires_at))
+            });
+            Ok(found)
+        })
+    }
+
+    fn close(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+    }
+}

@@ -1,0 +1,220 @@
+//! Where state lives: what every store does, and the words for how it can fail.
+//!
+//! A store knows no HTTP and no dialect. It promises what `promises.md` §1.1 and §1.2 ask: a [`Ticket`] of a write is
+//! answered only when the write is durable; a read is one snapshot; writes happen one after another.
+
+#[cfg(test)]
+mod contract;
+mod memory;
+mod sqlite;
+
+pub use memory::Memory;
+pub use sqlite::{OpenError, Setup, Sqlite, SqliteOptions};
+
+use crate::model::{
+    Address, Batch, ContentId, File, FileView, Language, ListQuery, Listing, NameFilter, NodeId,
+    Outcome, Place, Principal, PropertyKey, PropertyName, PropertyView, Refusal, ResourceId,
+    Revision, Role, SHOWN_BYTES, Timestamp, User, UserId,
+};
+use bytes::Bytes;
+use std::error::Error;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+/// How many bytes a piece of a stored content has; the last one may have fewer.
+pub const CHUNK_BYTES: usize = 256 * 1024;
+
+/// The most bytes of a content that are kept in the row of what it belongs to.
+pub const INLINE_BYTES_MAX: u64 = 4096;
+
+/// Where resources, properties, contents and accounts are kept.
+///
+/// Each call returns at once; what it returns is answered later. Dropping a [`Ticket`] does not take a write back.
+pub trait Store: Send + Sync {
+    /// Decides a batch and makes its changes, all in one transaction. Answers when they are durable.
+    ///
+    /// A refusal of the whole batch is [`StoreError::Refused`]; then nothing was written.
+    fn write(&self, batch: Batch) -> Ticket<Vec<Outcome>>;
+
+    /// Finds the resource at an address and what the principal may do there.
+    fn locate(&self, who: &Principal, address: Address) -> Ticket<Place>;
+
+    /// The live properties of a resource, in the order of their creation.
+    fn list(&self, query: ListQuery) -> Ticket<Listing>;
+
+    /// One property with its content, by its name or, if there is none of this name, by the alias.
+    fn read(&self, key: PropertyKey, alias: Option<PropertyName>) -> Ticket<PropertyView>;
+
+    /// A file at its newest or another revision.
+    fn file(&self, id: NodeId, revision: Option<Revision>) -> Ticket<File>;
+
+    /// The same with where it lies and with its properties.
+    fn file_view(&self, id: NodeId, revision: Option<Revision>) -> Ticket<FileView>;
+
+    /// Begins a content that will come in pieces.
+    fn stage(&self, at: Timestamp) -> Ticket<ContentId>;
+
+    /// Adds the piece `seq` to a content that was begun. Every piece but the last has [`CHUNK_BYTES`].
+    fn append(&self, content: ContentId, seq: u32, bytes: Bytes) -> Ticket<()>;
+
+    /// Forgets a content that was begun, unless a batch has made it visible.
+    fn discard(&self, content: ContentId) -> Ticket<()>;
+
+    /// The piece `seq` of a content.
+    fn chunk(&self, content: ContentId, seq: u32) -> Ticket<Bytes>;
+
+    /// The account of this name, without regard to case, with its password hash.
+    fn account(&self, name: &str) -> Ticket<Option<Account>>;
+
+    /// The account of this number.
+    fn user(&self, id: UserId) -> Ticket<Arc<User>>;
+
+    /// All accounts, by number.
+    fn users(&self) -> Ticket<Vec<Arc<User>>>;
+
+    /// Makes an account. [`Refusal::UserNameTaken`] if its name is taken.
+    fn add_account(&self, account: NewAccount) -> Ticket<Arc<User>>;
+
+    /// Replaces the password of an account and ends all its tokens.
+    fn set_password(&self, user: UserId, password: String) -> Ticket<()>;
+
+    /// Remembers a token by its hash, and forgets those that have expired at `now`.
+    fn add_token(&self, token: NewToken, now: Timestamp) -> Ticket<()>;
+
+    /// The account of a token that has not expired at `now`, and when it will.
+    fn token(&self, hash: [u8; 32], now: Timestamp) -> Ticket<Option<(Arc<User>, Timestamp)>>;
+
+    /// Waits for what was accepted, then closes. Every call after it fails with [`StoreError::Closed`].
+    fn close(&self);
+}
+
+/// An account with its secret.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The account.
+    pub user: Arc<User>,
+    /// Argon2id as a PHC string; `None`: nobody can sign in.
+    pub password: Option<String>,
+}
+
+/// An account to be made.
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    /// What its owner signs in with.
+    pub name: String,
+    /// The owner's name.
+    pub full_name: String,
+    /// The owner's address.
+    pub email: Option<String>,
+    /// What it may do.
+    pub role: Role,
+    /// Argon2id as a PHC string.
+    pub password: String,
+    /// Its name in all other systems.
+    pub uuid: Uuid,
+    /// When it is made.
+    pub at: Timestamp,
+}
+
+/// A token to be remembered.
+#[derive(Clone, Copy, Debug)]
+pub struct NewToken {
+    /// SHA-256 of the token.
+    pub hash: [u8; 32],
+    /// Whose.
+    pub user: UserId,
+    /// Until when.
+    pub expires_at: Timestamp,
+}
+
+/// The form of a user name in which two names are the same: lower case.
+fn folded(name: &str) -> String {
+    name.trim().to_lowercase()
+}
+
+/// Why a store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// An expected no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// More is waiting than may wait.
+    #[error("too much is waiting to be written")]
+    Overloaded,
+    /// Another process holds the database for too long.
+    #[error("the database is locked by another process")]
+    Busy,
+    /// There is no room on the disk.
+    #[error("the disk is full")]
+    Full,
+    /// The store was closed, or its writer has died.
+    #[error("the store is closed")]
+    Closed,
+    /// What is stored cannot be: somebody else wrote to the database, or the disk is failing.
+    #[error("the database is damaged: {0}")]
+    Damaged(String),
+    /// Something else failed.
+    #[error("the database failed")]
+    Failed(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// An answer that is on its way.
+#[derive(Debug)]
+#[must_use = "nobody sees the answer of a ticket that is not awaited"]
+pub struct Ticket<T>(oneshot::Receiver<Result<T, StoreError>>);
+
+impl<T> Ticket<T> {
+    /// A ticket, and what answers it.
+    fn new() -> (oneshot::Sender<Result<T, StoreError>>, Self) {
+        let (sender, receiver) = oneshot::channel();
+        (sender, Ticket(receiver))
+    }
+
+    /// A ticket that is answered already.
+    fn ready(result: Result<T, StoreError>) -> Self {
+        let (sender, ticket) = Ticket::new();
+        // The receiver is alive: it is in the ticket.
+        drop(sender.send(result));
+        ticket
+    }
+}
+
+impl<T> Future for Ticket<T> {
+    type Output = Result<T, StoreError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0)
+            .poll(context)
+            .map(|answer| answer.unwrap_or(Err(StoreError::Closed)))
+    }
+}
+
+/// The levels of a page title, from the top: blanks and underscores are the same, and `home` itself has none.
+fn title_levels(title: &str) -> impl Iterator<Item = String> + '_ {
+    let title = if title.eq_ignore_ascii_case("home") {
+        ""
+    } else {
+        title
+    };
+    title
+        .split('/')
+        .filter(|level| !level.is_empty())
+        .map(|level| level.replace('_', " "))
+}
+
+/// The language of a page for which nobody set one.
+fn language_of(set: Option<&Language>) -> Option<Language> {
+    set.cloned().or_else(|| "en-us".parse().ok())
+}
+
+/// How the properties of a file are listed inside the answer about the file.
+fn embedded(resource: ResourceId) -> ListQuery {
+    ListQuery {
+        resource,
+        names: NameFilter::All,
+        cutoff: SHOWN_BYTES,
+    }
+}

@@ -1,0 +1,192 @@
+//! The store in one SQLite file: one thread that writes, a few that read, each with a connection of its own.
+//!
+//! `promises.md` §1.1 and §1.2: WAL, `synchronous=FULL`, and no ticket of a write is answered before its COMMIT has
+//! returned. Waiting writes share a COMMIT ([`writer`]); readers never wait for the writer.
+
+mod accounts;
+mod apply;
+mod contents;
+mod log;
+mod reader;
+mod rows;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use schema::{OpenError, Setup};
+
+use super::{Account, NewAccount, NewToken, Store, StoreError, Ticket};
+use crate::model::{
+    Address, Batch, ContentId, File, FileView, ListQuery, Listing, NodeId, Outcome, Place,
+    Principal, PropertyKey, PropertyName, PropertyView, Revision, Timestamp, User, UserId,
+};
+use bytes::Bytes;
+use reader::Readers;
+use rusqlite::ErrorCode;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use writer::Writer;
+
+/// How to open a database, with the bounds on what it may use.
+#[derive(Clone, Debug)]
+pub struct SqliteOptions {
+    /// The file.
+    pub path: PathBuf,
+    /// How many threads read.
+    pub readers: usize,
+    /// How many writes may wait.
+    pub write_queue_max: usize,
+    /// How many reads may wait.
+    pub read_queue_max: usize,
+    /// How many writes may share a COMMIT.
+    pub write_group_max: usize,
+    /// A group of writes takes no more once it carries this many bytes of content.
+    pub write_group_bytes: usize,
+    /// How long to wait for another process that holds the database.
+    pub lock_timeout: Duration,
+    /// Page cache of the connection that writes, in bytes.
+    pub writer_cache_bytes: usize,
+    /// Page cache of each connection that reads, in bytes.
+    pub reader_cache_bytes: usize,
+    /// The log of SQLite is cut back to this many bytes when it can be.
+    pub wal_bytes_kept: i64,
+}
+
+impl SqliteOptions {
+    /// The defaults, for a database in this file.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        SqliteOptions {
+            path: path.into(),
+            readers: 4,
+            write_queue_max: 4096,
+            read_queue_max: 4096,
+            write_group_max: 256,
+            write_group_bytes: 4 << 20,
+            lock_timeout: Duration::from_secs(10),
+            writer_cache_bytes: 16 << 20,
+            reader_cache_bytes: 4 << 20,
+            wal_bytes_kept: 16 << 20,
+        }
+    }
+}
+
+/// A store in an SQLite file.
+#[derive(Debug)]
+pub struct Sqlite {
+    writer: Writer,
+    readers: Readers,
+}
+
+impl Sqlite {
+    /// Opens the database, or makes it: then `setup` says what it begins with.
+    ///
+    /// # Errors
+    /// [`OpenError`] says in one line why the file cannot be used; it was not changed.
+    pub fn open(
+        options: &SqliteOptions,
+        setup: impl FnOnce() -> Result<Setup, String>,
+    ) -> Result<Self, OpenError> {
+        let (db, state) = schema::open(options, setup)?;
+        let readers = Readers::start(options)?;
+        let writer = Writer::start(options, db)?;
+        if state == schema::State::Existing {
+            writer.sweep();
+        }
+        Ok(Sqlite { writer, readers })
+    }
+}
+
+impl Store for Sqlite {
+    fn write(&self, batch: Batch) -> Ticket<Vec<Outcome>> {
+        self.writer.write(batch)
+    }
+
+    fn locate(&self, who: &Principal, address: Address) -> Ticket<Place> {
+        let who = who.clone();
+        self.readers
+            .read(move |db| rows::locate(db, &who, &address))
+    }
+
+    fn list(&self, query: ListQuery) -> Ticket<Listing> {
+        self.readers.read(move |db| rows::list(db, &query))
+    }
+
+    fn read(&self, key: PropertyKey, alias: Option<PropertyName>) -> Ticket<PropertyView> {
+        self.readers
+            .read(move |db| rows::read(db, &key, alias.as_ref()))
+    }
+
+    fn file(&self, id: NodeId, revision: Option<Revision>) -> Ticket<File> {
+        self.readers
+            .read(move |db| Ok(rows::file(db, id, revision)?.0))
+    }
+
+    fn file_view(&self, id: NodeId, revision: Option<Revision>) -> Ticket<FileView> {
+        self.readers
+            .read(move |db| rows::file_view(db, id, revision))
+    }
+
+    fn stage(&self, at: Timestamp) -> Ticket<ContentId> {
+        self.writer.stage(at)
+    }
+
+    fn append(&self, content: ContentId, seq: u32, bytes: Bytes) -> Ticket<()> {
+        self.writer.append(content, seq, bytes)
+    }
+
+    fn discard(&self, content: ContentId) -> Ticket<()> {
+        self.writer.discard(content)
+    }
+
+    fn chunk(&self, content: ContentId, seq: u32) -> Ticket<Bytes> {
+        self.readers.read(move |db| rows::chunk(db, content, seq))
+    }
+
+    fn account(&self, name: &str) -> Ticket<Option<Account>> {
+        let name = name.to_owned();
+        self.readers.read(move |db| rows::account(db, &name))
+    }
+
+    fn user(&self, id: UserId) -> Ticket<Arc<User>> {
+        self.readers.read(move |db| rows::user(db, id))
+    }
+
+    fn users(&self) -> Ticket<Vec<Arc<User>>> {
+        self.readers.read(rows::users)
+    }
+
+    fn add_account(&self, account: NewAccount) -> Ticket<Arc<User>> {
+        self.writer.add_account(account)
+    }
+
+    fn set_password(&self, user: UserId, password: String) -> Ticket<()> {
+        self.writer.set_password(user, password)
+    }
+
+    fn add_token(&self, token: NewToken, now: Timestamp) -> Ticket<()> {
+        self.writer.add_token(token, now)
+    }
+
+    fn token(&self, hash: [u8; 32], now: Timestamp) -> Ticket<Option<(Arc<User>, Timestamp)>> {
+        self.readers.read(move |db| rows::token(db, &hash, now))
+    }
+
+    fn close(&self) {
+        // The writer goes last: whoever closes a database last moves the log of SQLite into it.
+        self.readers.close();
+        self.writer.close();
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy,
+            Some(ErrorCode::DiskFull) => StoreError::Full,
+            Some(_) | None => StoreError::Failed(Box::new(error)),
+        }
+    }
+}

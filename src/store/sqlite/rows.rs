@@ -1,0 +1,518 @@
+//! Rows to model and back, and the SQL beside it. Reads only; the writer uses them inside its transaction, so that it
+//! sees what it has just written.
+//!
+//! Whatever comes from a row passes the constructors of the model: a damaged database is an error, not a surprise.
+
+use crate::model::{
+    Access, Address, Body, Content, ContentId, File, FileView, Ground, Language, ListQuery,
+    Listing, NameFilter, Node, NodeId, NodeKind, NodeName, Place, Principal, Property, PropertyId,
+    PropertyKey, PropertyName, PropertyView, Refusal, ResourceId, Revision, Role, Timestamp, User,
+    UserId, Users, rights_on,
+};
+use crate::store::{Account, StoreError, embedded, folded, language_of, title_levels};
+use bytes::{Bytes, BytesMut};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::str::FromStr;
+use std::sync::Arc;
+
+const NODE: &str = "
+    SELECT kind, parent, name, deleted_at IS NOT NULL, language FROM node WHERE id = ?1";
+
+const PAGES_ON: &str = "
+    SELECT id, name FROM node WHERE parent = ?1 AND deleted_at IS NULL AND kind <> 'file'";
+
+const FILE_ON: &str = "
+    SELECT max(id) FROM node WHERE parent = ?1 AND name = ?2 AND deleted_at IS NULL AND kind = 'file'";
+
+const FILE_REVISION: &str = "
+    SELECT node.uuid, node.parent, node.revision, r.name, r.revision, r.type, r.size, r.modified_at, r.modified_by,
+           r.content, r.value
+    FROM node JOIN file_revision AS r ON r.node = node.id AND r.revision = coalesce(?2, node.revision)
+    WHERE node.id = ?1";
+
+const PROPERTY: &str = "
+    SELECT name, id, revision, modified_at, modified_by, type, description, size, content, value
+    FROM property WHERE resource = ?1 AND name = ?2";
+
+/// Values that are not shown are not read either.
+const PROPERTIES: &str = "
+    SELECT name, id, revision, modified_at, modified_by, type, description, size, content,
+           CASE WHEN size <= ?2 AND type LIKE 'text/%' THEN value END
+    FROM property WHERE resource = ?1";
+
+const CHUNK: &str = "SELECT bytes FROM chunk WHERE content = ?1 AND seq = ?2";
+
+const CHUNKS: &str = "SELECT bytes FROM chunk WHERE content = ?1 ORDER BY seq";
+
+const ACCOUNT_BY_ID: &str = "
+    SELECT id, name, full_name, email, role, disabled, created_at, password FROM account WHERE id = ?1";
+
+const ACCOUNT_BY_NAME: &str = "
+    SELECT id, name, full_name, email, role, disabled, created_at, password FROM account WHERE folded = ?1";
+
+const ACCOUNTS: &str = "
+    SELECT id, name, full_name, email, role, disabled, created_at, password FROM account ORDER BY id";
+
+const TOKEN: &str = "
+    SELECT account, expires_at FROM token WHERE hash = ?1 AND expires_at > ?2";
+
+fn damaged(what: impl Into<String>) -> StoreError {
+    StoreError::Damaged(what.into())
+}
+
+fn number<T>(
+    row: &Row<'_>,
+    column: usize,
+    new: impl Fn(i64) -> Option<T>,
+) -> Result<T, StoreError> {
+    let value: i64 = row.get(column)?;
+    new(value).ok_or_else(|| damaged(format!("the number {value} in column {column}")))
+}
+
+fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, StoreError> {
+    row.get_ref(column)?
+        .as_str()
+        .map_err(|_| damaged(format!("no text in column {column}")))
+}
+
+fn parsed<T: FromStr>(row: &Row<'_>, column: usize) -> Result<T, StoreError> {
+    let text = text(row, column)?;
+    text.parse()
+        .map_err(|_| damaged(format!("the text '{text}' in column {column}")))
+}
+
+fn time(row: &Row<'_>, column: usize) -> Result<Timestamp, StoreError> {
+    Ok(Timestamp::from_millis(row.get(column)?))
+}
+
+/// A content from four columns: type, size, content, value.
+fn content(row: &Row<'_>, columns: [usize; 4]) -> Result<Content, StoreError> {
+    let [media_type, size, stored, value] = columns;
+    let size = number(row, size, |n| u64::try_from(n).ok())?;
+    let body = match (row.get::<_, Option<i64>>(stored)?, row.get_ref(value)?) {
+        (Some(id), _) => {
+            Body::Stored(ContentId::new(id).ok_or_else(|| damaged(format!("the content {id}")))?)
+        }
+        (None, ValueRef::Blob(bytes)) if bytes.len() as u64 == size => {
+            Body::Inline(Bytes::copy_from_slice(bytes))
+        }
+        (None, ValueRef::Null) => Body::Omitted,
+        (None, _) => return Err(damaged("a value that has not its size")),
+    };
+    Ok(Content {
+        media_type: parsed(row, media_type)?,
+        size,
+        body,
+    })
+}
+
+fn property_of(row: &Row<'_>, resource: ResourceId) -> Result<Property, StoreError> {
+    Ok(Property {
+        key: PropertyKey {
+            resource,
+            name: parsed(row, 0)?,
+        },
+        id: number(row, 1, PropertyId::new)?,
+        revision: number(row, 2, Revision::new)?,
+        modified_at: time(row, 3)?,
+        modified_by: number(row, 4, UserId::new)?,
+        content: content(row, [5, 7, 8, 9])?,
+        description: text(row, 6)?.to_owned(),
+    })
+}
+
+/// The head of a property.
+pub(super) fn property(
+    db: &Connection,
+    resource: ResourceId,
+    name: &PropertyName,
+) -> Result<Option<Property>, StoreError> {
+    let mut statement = db.prepare_cached(PROPERTY)?;
+    let mut rows = statement.query(params![resource.key(), name.as_str()])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    match property_of(row, resource)? {
+        Property {
+            content: Content {
+                body: Body::Omitted,
+                ..
+            },
+            ..
+        } => Err(damaged(format!("no value of '{name}'"))),
+        property => Ok(Some(property)),
+    }
+}
+
+/// One property with its content.
+pub(super) fn read(
+    db: &Connection,
+    key: &PropertyKey,
+    alias: Option<&PropertyName>,
+) -> Result<PropertyView, StoreError> {
+    standing(db, key.resource)?;
+    let found = match (property(db, key.resource, &key.name)?, alias) {
+        (None, Some(alias)) => property(db, key.resource, alias)?,
+        (found, _) => found,
+    };
+    let property = found.ok_or_else(|| Refusal::NoSuchProperty(key.name.to_string()))?;
+    let mut users = Users::new();
+    add_user(db, &mut users, property.modified_by)?;
+    Ok(PropertyView { property, users })
+}
+
+/// The live properties of a resource in the order of their creation.
+pub(super) fn list(db: &Connection, query: &ListQuery) -> Result<Listing, StoreError> {
+    let language = standing(db, query.resource)?.language;
+    let mut properties = Vec::new();
+    if let Some(names) = query.names.exact() {
+        for name in names {
+            // What is not a name belongs to no property.
+            if let Ok(name) = name.parse::<PropertyName>() {
+                properties.extend(property(db, query.resource, &name)?);
+            }
+        }
+    } else {
+        let mut statement = db.prepare_cached(PROPERTIES)?;
+        let cutoff = i64::try_from(query.cutoff).unwrap_or(i64::MAX);
+        let mut rows = statement.query(params![query.resource.key(), cutoff])?;
+        while let Some(row) = rows.next()? {
+            if matches!(query.names, NameFilter::All) || query.names.matches(text(row, 0)?) {
+                properties.push(property_of(row, query.resource)?);
+            }
+        }
+    }
+    properties.sort_by_key(|property| property.id);
+    properties.dedup_by_key(|property| property.id);
+    let mut users = Users::new();
+    for property in &mut properties {
+        add_user(db, &mut users, property.modified_by)?;
+        show(db, &mut property.content, query.cutoff)?;
+    }
+    Ok(Listing {
+        resource: query.resource,
+        properties,
+        users,
+        language,
+    })
+}
+
+/// Fetches the value of a property if a list shows it, and lets go of it if not.
+fn show(db: &Connection, content: &mut Content, cutoff: u64) -> Result<(), StoreError> {
+    if !content.is_shown(cutoff) {
+        content.body = Body::Omitted;
+    } else if let Body::Stored(id) = content.body {
+        let mut bytes = BytesMut::new();
+        let mut statement = db.prepare_cached(CHUNKS)?;
+        let mut rows = statement.query([id.get()])?;
+        while let Some(row) = rows.next()? {
+            bytes.extend_from_slice(
+                row.get_ref(0)?
+                    .as_blob()
+                    .map_err(|_| damaged("a chunk without bytes"))?,
+            );
+        }
+        content.body = Body::Inline(bytes.freeze());
+    }
+    Ok(())
+}
+
+/// One piece of a content.
+pub(super) fn chunk(db: &Connection, content: ContentId, seq: u32) -> Result<Bytes, StoreError> {
+    let mut statement = db.prepare_cached(CHUNK)?;
+    let bytes = statement.query_row(params![content.get(), seq], |row| {
+        Ok(row.get_ref(0)?.as_blob().map(Bytes::copy_from_slice))
+    });
+    match bytes.optional()? {
+        Some(Ok(bytes)) => Ok(bytes),
+        Some(Err(_)) | None => Err(damaged(format!("content {content} has no piece {seq}"))),
+    }
+}
+
+struct StoredNode {
+    kind: NodeKind,
+    parent: Option<NodeId>,
+    name: NodeName,
+    deleted: bool,
+    language: Option<Language>,
+}
+
+fn stored_node(db: &Connection, id: NodeId) -> Result<Option<StoredNode>, StoreError> {
+    let mut statement = db.prepare_cached(NODE)?;
+    let mut rows = statement.query([id.get()])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    Ok(Some(StoredNode {
+        kind: NodeKind::of_name(text(row, 0)?)
+            .ok_or_else(|| damaged(format!("the kind of node {id}")))?,
+        parent: row.get::<_, Option<i64>>(1)?.and_then(NodeId::new),
+        name: parsed(row, 2)?,
+        deleted: row.get(3)?,
+        language: row
+            .get::<_, Option<String>>(4)?
+            .and_then(|language| language.parse().ok()),
+    }))
+}
+
+fn page(db: &Connection, id: NodeId) -> Result<StoredNode, StoreError> {
+    let node = stored_node(db, id)?.filter(|node| node.kind != NodeKind::File && !node.deleted);
+    Ok(node.ok_or(Refusal::NoSuchPage)?)
+}
+
+/// What a live resource stands on.
+struct Standing {
+    ground: Ground,
+    page: Option<NodeId>,
+    /// Of a page: its language.
+    language: Option<Language>,
+}
+
+fn standing(db: &Connection, resource: ResourceId) -> Result<Standing, StoreError> {
+    let (ground, page, language) = match resource {
+        ResourceId::Site => (Ground::Site, None, None),
+        ResourceId::User(id) => (Ground::User(user(db, id)?.id), None, None),
+        ResourceId::Node(id) => match stored_node(db, id)? {
+            None => return Err(Refusal::NoSuchFile.into()),
+            Some(node) if node.kind == NodeKind::File => {
+                (Ground::Page, Some(page_below(db, &node)?), None)
+            }
+            Some(node) if node.deleted => return Err(Refusal::NoSuchPage.into()),
+            Some(node) => (Ground::Page, Some(id), language_of(node.language.as_ref())),
+        },
+    };
+    Ok(Standing {
+        ground,
+        page,
+        language,
+    })
+}
+
+/// The page that a live file lies on.
+fn page_below(db: &Connection, file: &StoredNode) -> Result<NodeId, StoreError> {
+    let parent = file
+        .parent
+        .filter(|_| !file.deleted)
+        .ok_or(Refusal::FileRemoved)?;
+    match page(db, parent) {
+        Ok(_) => Ok(parent),
+        Err(StoreError::Refused(_)) => Err(Refusal::FileRemoved.into()),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// A live resource, with what `who` may do there.
+pub(super) fn place(
+    db: &Connection,
+    who: &Principal,
+    resource: ResourceId,
+) -> Result<Place, StoreError> {
+    let Standing { ground, page, .. } = standing(db, resource)?;
+    Ok(Place {
+        resource,
+        rights: rights_on(who, ground),
+        page,
+    })
+}
+
+/// The resource at an address, with what `who` may do there.
+pub(super) fn locate(
+    db: &Connection,
+    who: &Principal,
+    address: &Address,
+) -> Result<Place, StoreError> {
+    place(db, who, resolve(db, who, address)?)
+}
+
+fn resolve(db: &Connection, who: &Principal, address: &Address) -> Result<ResourceId, StoreError> {
+    Ok(match address {
+        Address::Site => ResourceId::Site,
+        Address::Page(id) => page(db, *id).map(|_| ResourceId::Node(*id))?,
+        Address::PageTitled(title) => ResourceId::Node(page_titled(db, title)?),
+        Address::File(id) => match stored_node(db, *id)? {
+            Some(node) if node.kind == NodeKind::File => ResourceId::Node(*id),
+            Some(_) | None => return Err(Refusal::NoSuchFile.into()),
+        },
+        Address::FileNamed { page, name } => match resolve(db, who, page)? {
+            ResourceId::Node(page) => {
+                ResourceId::Node(file_on(db, page, name)?.ok_or(Refusal::NoSuchFile)?)
+            }
+            ResourceId::Site | ResourceId::User(_) => return Err(Refusal::NoSuchFile.into()),
+        },
+        Address::CurrentUser => ResourceId::User(who.id()),
+        Address::User(id) => ResourceId::User(*id),
+        Address::UserNamed(name) => match account(db, name)? {
+            Some(account) => ResourceId::User(account.user.id),
+            None => return Err(Refusal::NoSuchUser.into()),
+        },
+    })
+}
+
+fn page_titled(db: &Connection, title: &str) -> Result<NodeId, StoreError> {
+    let mut at = NodeId::HOME;
+    for level in title_levels(title) {
+        let mut statement = db.prepare_cached(PAGES_ON)?;
+        let mut rows = statement.query([at.get()])?;
+        loop {
+            let row = rows.next()?.ok_or(Refusal::NoSuchPage)?;
+            if text(row, 1)?.replace('_', " ") == level {
+                at = number(row, 0, NodeId::new)?;
+                break;
+            }
+        }
+    }
+    Ok(at)
+}
+
+/// The newest live file of a name on a page.
+pub(super) fn file_on(
+    db: &Connection,
+    page: NodeId,
+    name: &NodeName,
+) -> Result<Option<NodeId>, StoreError> {
+    let mut statement = db.prepare_cached(FILE_ON)?;
+    let id: Option<i64> =
+        statement.query_row(params![page.get(), name.as_str()], |row| row.get(0))?;
+    Ok(id.and_then(NodeId::new))
+}
+
+/// A live file at its newest or another revision, and the number of the newest.
+pub(super) fn file(
+    db: &Connection,
+    id: NodeId,
+    revision: Option<Revision>,
+) -> Result<(File, Revision), StoreError> {
+    let node = stored_node(db, id)?
+        .filter(|node| node.kind == NodeKind::File)
+        .ok_or(Refusal::NoSuchFile)?;
+    let parent = page_below(db, &node)?;
+    let mut statement = db.prepare_cached(FILE_REVISION)?;
+    let mut rows = statement.query(params![id.get(), revision.map(Revision::get)])?;
+    let row = rows.next()?.ok_or(Refusal::NoSuchRevision)?;
+    let file = File {
+        id,
+        uuid: parsed(row, 0)?,
+        parent,
+        name: parsed(row, 3)?,
+        revision: number(row, 4, Revision::new)?,
+        content: content(row, [5, 6, 9, 10])?,
+        modified_at: time(row, 7)?,
+        modified_by: number(row, 8, UserId::new)?,
+    };
+    Ok((file, number(row, 2, Revision::new)?))
+}
+
+/// A file with its properties.
+pub(super) fn file_view(
+    db: &Connection,
+    id: NodeId,
+    revision: Option<Revision>,
+) -> Result<FileView, StoreError> {
+    let (file, head) = file(db, id, revision)?;
+    let mut properties = list(db, &embedded(ResourceId::Node(id)))?;
+    add_user(db, &mut properties.users, file.modified_by)?;
+    Ok(FileView {
+        head,
+        parent: node(db, file.parent)?,
+        properties,
+        file,
+    })
+}
+
+fn node(db: &Connection, id: NodeId) -> Result<Node, StoreError> {
+    let StoredNode {
+        kind, name, parent, ..
+    } = page(db, id)?;
+    let mut path = if id == NodeId::HOME {
+        String::new()
+    } else {
+        name.to_string()
+    };
+    let mut above = parent;
+    while let Some(id) = above.filter(|&id| id != NodeId::HOME) {
+        let node = page(db, id)?;
+        path = format!("{}/{path}", node.name);
+        above = node.parent;
+    }
+    Ok(Node {
+        id,
+        kind,
+        name,
+        path,
+    })
+}
+
+fn account_of(row: &Row<'_>) -> Result<Account, StoreError> {
+    let access = if row.get(5)? {
+        Access::Disabled
+    } else {
+        Access::Active
+    };
+    let user = User {
+        id: number(row, 0, UserId::new)?,
+        name: text(row, 1)?.to_owned(),
+        full_name: text(row, 2)?.to_owned(),
+        email: row.get(3)?,
+        role: Role::of_name(text(row, 4)?).ok_or_else(|| damaged("the role of an account"))?,
+        access,
+        created_at: time(row, 6)?,
+    };
+    Ok(Account {
+        user: Arc::new(user),
+        password: row.get(7)?,
+    })
+}
+
+/// The account of a name.
+pub(super) fn account(db: &Connection, name: &str) -> Result<Option<Account>, StoreError> {
+    let mut statement = db.prepare_cached(ACCOUNT_BY_NAME)?;
+    let mut rows = statement.query([folded(name)])?;
+    rows.next()?.map(account_of).transpose()
+}
+
+fn account_by_id(db: &Connection, id: UserId) -> Result<Option<Account>, StoreError> {
+    let mut statement = db.prepare_cached(ACCOUNT_BY_ID)?;
+    let mut rows = statement.query([id.get()])?;
+    rows.next()?.map(account_of).transpose()
+}
+
+/// The account of a number.
+pub(super) fn user(db: &Connection, id: UserId) -> Result<Arc<User>, StoreError> {
+    Ok(account_by_id(db, id)?.ok_or(Refusal::NoSuchUser)?.user)
+}
+
+/// All accounts.
+pub(super) fn users(db: &Connection) -> Result<Vec<Arc<User>>, StoreError> {
+    let mut statement = db.prepare_cached(ACCOUNTS)?;
+    let mut rows = statement.query([])?;
+    let mut users = Vec::new();
+    while let Some(row) = rows.next()? {
+        users.push(account_of(row)?.user);
+    }
+    Ok(users)
+}
+
+fn add_user(db: &Connection, users: &mut Users, id: UserId) -> Result<(), StoreError> {
+    if !users.contains_key(&id) {
+        users.extend(account_by_id(db, id)?.map(|account| (id, account.user)));
+    }
+    Ok(())
+}
+
+/// The account of a token.
+pub(super) fn token(
+    db: &Connection,
+    hash: &[u8; 32],
+    now: Timestamp,
+) -> Result<Option<(Arc<User>, Timestamp)>, StoreError> {
+    let mut statement = db.prepare_cached(TOKEN)?;
+    let mut rows = statement.query(params![hash.as_slice(), now.millis()])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    Ok(Some((
+        user(db, number(row, 0, UserId::new)?)?,
+        time(row, 1)?,
+    )))
+}

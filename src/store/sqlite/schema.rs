@@ -1,0 +1,302 @@
+//! Opening the database file: what it has to be, its tables, and how SQLite shall treat it.
+//!
+//! A file that is not ours is left untouched byte for byte, so it is looked at before SQLite may write to it
+//! (`promises.md` 26). A new database is made whole in one transaction before it changes to WAL, so a crash leaves
+//! either none or all of it.
+
+use super::SqliteOptions;
+use crate::model::{NodeId, Role, Timestamp, UserId};
+use rusqlite::{Connection, OpenFlags, params};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use uuid::Uuid;
+
+/// The tables of a new database.
+const SCHEMA: &str = include_str!("../../../schema.sql");
+
+/// Marks a database as one of propstore: "prop" in ASCII.
+const APPLICATION_ID: i32 = 0x7072_6f70;
+
+/// Which tables a database has. A higher number is from a newer propstore.
+const SCHEMA_VERSION: i32 = 1;
+
+const CREATE_HOME: &str = "
+    INSERT INTO node (id, uuid, kind, parent, name, revision, created_at, created_by)
+    VALUES (?1, ?2, 'page', NULL, 'home', 1, ?3, ?4)";
+
+const CREATE_ACCOUNT: &str = "
+    INSERT INTO account (id, uuid, name, folded, full_name, role, disabled, password, created_at)
+    VALUES (?1, ?2, ?3, lower(?3), '', ?4, 0, ?5, ?6)";
+
+const CREATE_SEQUENCES: &str = "
+    INSERT INTO sequence (kind, next) VALUES ('node', 2), ('property', 1), ('user', 3), ('content', 1)";
+
+/// What a new database begins with.
+#[derive(Debug)]
+pub struct Setup {
+    /// The password of `admin`: Argon2id as a PHC string.
+    pub admin_password: String,
+    /// When it is made.
+    pub at: Timestamp,
+}
+
+/// Why a database could not be opened. Each message is one line for whoever started propstore.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file cannot be read or made.
+    #[error("cannot open the database {}: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        reason: io::Error,
+    },
+    /// There is something else at this path.
+    #[error("{} is not a propstore database: {what}", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead.
+        what: String,
+    },
+    /// A newer propstore made it.
+    #[error(
+        "the database {} has format {found}, and this propstore knows formats up to {known}: use a newer propstore",
+        path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: i32,
+        /// The newest format known here.
+        known: i32,
+    },
+    /// SQLite cannot use it.
+    #[error("cannot use the database {}: {reason}", path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        reason: rusqlite::Error,
+    },
+    /// What a new database shall begin with could not be had.
+    #[error("{0}")]
+    Setup(String),
+    /// A thread could not be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
+}
+
+/// Whether the database was there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Existing,
+    Created,
+}
+
+/// Opens the database for writing, making it first if there is none.
+pub(super) fn open(
+    options: &SqliteOptions,
+    setup: impl FnOnce() -> Result<Setup, String>,
+) -> Result<(Connection, State), OpenError> {
+    let path = options.path.as_path();
+    let database = |reason| OpenError::Database {
+        path: path.to_owned(),
+        reason,
+    };
+    let state = inspect(path)?;
+    let db = match state {
+        State::Existing => {
+            let db = connect(options).map_err(database)?;
+            check(&db, path)?;
+            db
+        }
+        State::Created => {
+            let setup = setup().map_err(OpenError::Setup)?;
+            // Made here and not by SQLite, which would let others read it. Its -wal and -shm take over the mode.
+            let file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(0o600)
+                .open(path);
+            file.map_err(|reason| OpenError::File {
+                path: path.to_owned(),
+                reason,
+            })?;
+            let mut db = connect(options).map_err(database)?;
+            create(&mut db, &setup).map_err(database)?;
+            db
+        }
+    };
+    db.pragma_update(None, "journal_mode", "WAL")
+        .map_err(database)?;
+    db.pragma_update(None, "synchronous", "FULL")
+        .map_err(database)?;
+    db.pragma_update(None, "journal_size_limit", options.wal_bytes_kept)
+        .map_err(database)?;
+    db.pragma_update(None, "cache_size", cache_size(options.writer_cache_bytes))
+        .map_err(database)?;
+    Ok((db, state))
+}
+
+/// Opens a further connection that only reads.
+pub(super) fn open_reader(options: &SqliteOptions) -> Result<Connection, OpenError> {
+    let open = || {
+        let db = connect(options)?;
+        db.pragma_update(None, "query_only", true)?;
+        db.pragma_update(None, "cache_size", cache_size(options.reader_cache_bytes))?;
+        Ok(db)
+    };
+    open().map_err(|reason| OpenError::Database {
+        path: options.path.clone(),
+        reason,
+    })
+}
+
+/// SQLite takes a negative number as KiB.
+fn cache_size(bytes: usize) -> i64 {
+    -i64::try_from(bytes / 1024).unwrap_or(i64::MAX)
+}
+
+fn connect(options: &SqliteOptions) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(&options.path, flags)?;
+    db.busy_timeout(options.lock_timeout)?;
+    db.set_prepared_statement_cache_capacity(128);
+    Ok(db)
+}
+
+/// Looks at the file without SQLite.
+fn inspect(path: &Path) -> Result<State, OpenError> {
+    let failed = |reason| OpenError::File {
+        path: path.to_owned(),
+        reason,
+    };
+    let foreign = |what: &str| OpenError::Foreign {
+        path: path.to_owned(),
+        what: what.to_owned(),
+    };
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(reason) if reason.kind() == io::ErrorKind::NotFound => return Ok(State::Created),
+        Err(reason) => return Err(failed(reason)),
+    };
+    let metadata = file.metadata().map_err(failed)?;
+    if !metadata.is_file() {
+        return Err(foreign("it is not a file"));
+    }
+    if metadata.len() == 0 {
+        return Ok(State::Created);
+    }
+    let mut journal = path.as_os_str().to_owned();
+    journal.push("-journal");
+    if Path::new(&journal).exists() {
+        // A transaction was cut off, perhaps the one that makes the tables: let SQLite mend that first.
+        return recover(path);
+    }
+    let mut header = [0; 100];
+    file.read_exact(&mut header)
+        .map_err(|_| foreign("it is too short"))?;
+    if !header.starts_with(b"SQLite format 3\0") {
+        return Err(foreign("it is not an SQLite database"));
+    }
+    let number = |at: usize| {
+        i32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
+    };
+    judge(path, number(68), number(60))
+}
+
+fn recover(path: &Path) -> Result<State, OpenError> {
+    let database = |reason| OpenError::Database {
+        path: path.to_owned(),
+        reason,
+    };
+    let db =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(database)?;
+    let pragma = |name: &str| {
+        db.pragma_query_value(None, name, |row| row.get(0))
+            .map_err(database)
+    };
+    match pragma("page_count")? {
+        0 => Ok(State::Created),
+        _ => judge(path, pragma("application_id")?, pragma("user_version")?),
+    }
+}
+
+fn judge(path: &Path, application_id: i32, version: i32) -> Result<State, OpenError> {
+    let path = path.to_owned();
+    match (application_id, version) {
+        (APPLICATION_ID, SCHEMA_VERSION) => Ok(State::Existing),
+        (APPLICATION_ID, found) if found > SCHEMA_VERSION => Err(OpenError::Newer {
+            path,
+            found,
+            known: SCHEMA_VERSION,
+        }),
+        (APPLICATION_ID, found) => Err(OpenError::Foreign {
+            path,
+            what: format!("it has the unknown format {found}"),
+        }),
+        _ => Err(OpenError::Foreign {
+            path,
+            what: "it is a database of another program".to_owned(),
+        }),
+    }
+}
+
+/// Whether the tables are there and can be read.
+fn check(db: &Connection, path: &Path) -> Result<(), OpenError> {
+    let database = |reason| OpenError::Database {
+        path: path.to_owned(),
+        reason,
+    };
+    let read = || {
+        db.query_row("SELECT count(*) FROM sequence", [], |row| {
+            row.get::<_, i64>(0)
+        })
+    };
+    match read().map_err(database)? {
+        4 => Ok(()),
+        _ => Err(OpenError::Foreign {
+            path: path.to_owned(),
+            what: "its table of sequences is damaged".to_owned(),
+        }),
+    }
+}
+
+fn create(db: &mut Connection, setup: &Setup) -> rusqlite::Result<()> {
+    let transaction = db.transaction()?;
+    let uuid = || Uuid::new_v4().to_string();
+    let at = setup.at.millis();
+    transaction.execute_batch(SCHEMA)?;
+    transaction.execute(CREATE_SEQUENCES, [])?;
+    transaction.execute(
+        CREATE_HOME,
+        params![NodeId::HOME.get(), uuid(), at, UserId::ADMIN.get()],
+    )?;
+    let mut account = transaction.prepare(CREATE_ACCOUNT)?;
+    account.execute(params![
+        UserId::ADMIN.get(),
+        uuid(),
+        "admin",
+        Role::Admin.name(),
+        setup.admin_password,
+        at
+    ])?;
+    let nobody = params![
+        UserId::ANONYMOUS.get(),
+        uuid(),
+        "Anonymous",
+        Role::Viewer.name(),
+        None::<String>,
+        at
+    ];
+    account.execute(nobody)?;
+    drop(account);
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    transaction.commit()
+}
