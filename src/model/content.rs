@@ -64,11 +64,13 @@ impl MediaType {
     /// The value of the parameter `charset`, as it was given and without quotes.
     #[must_use]
     pub fn charset_label(&self) -> Option<&str> {
-        let parameters = self.0.split(';').skip(1);
-        let mut pairs = parameters.filter_map(|p| p.trim_start().split_once('='));
+        let mut pairs = parameters(&self.0)
+            .skip(1)
+            .filter_map(|p| p.trim_start().split_once('='));
+        // What needs quotes is not the name of a charset, and everything else has none in the one spelling.
         pairs
             .find(|(name, _)| name.eq_ignore_ascii_case("charset"))
-            .map(|(_, value)| value.trim_matches('"'))
+            .map(|(_, value)| value)
     }
 
     /// The charset of a text of this type; UTF-8 where none is named.

@@ -1,7 +1,7 @@
 //! The domain: what a property is, what may be asked of it, and what comes of it.
 //!
 //! Nothing here does I/O, reads a clock or a random number, waits, or knows HTTP: time, randomness and what is stored
-//! arrive as arguments. The one function to read first is [`decide`]: it holds every rule of a write.
+//! arrive as arguments. The one function to read first is [`decide()`]: it holds every rule of a write.
 
 mod batch;
 mod content;

@@ -1,4 +1,4 @@
-//! The smallest honest store: ordered maps behind one lock, and [`decide`].
+//! The smallest honest store: ordered maps behind one lock, and `decide`.
 //!
 //! It keeps nothing when it is dropped. It exists to be read beside the contract, to say what [`super::Sqlite`] must
 //! answer, and to embed the service where nothing needs to last.
