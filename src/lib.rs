@@ -1,5 +1,9 @@
 //! A property store that speaks the MindTouch property API.
 
 pub mod model;
+pub mod config;
+pub mod fault;
+pub mod http;
 pub mod xml;
+pub mod auth;
 pub mod store;

@@ -1,0 +1,355 @@
+//! What HTTP says, without a word of the domain: queries, conditions, ranges, and answers.
+
+use crate::model;
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, StatusCode, request};
+use std::ops::RangeInclusive;
+
+/// The head of a request.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// The verb.
+    pub method: Method,
+    /// The path as it was sent: nothing is decoded or folded.
+    pub path: String,
+    /// The parameters of the query.
+    pub query: Query,
+    /// The header fields.
+    pub headers: HeaderMap,
+}
+
+impl Head {
+    /// The head of these parts.
+    #[must_use]
+    pub fn new(parts: &request::Parts) -> Self {
+        Head {
+            method: parts.method.clone(),
+            path: parts.uri.path().to_owned(),
+            query: Query::parse(parts.uri.query().unwrap_or_default()),
+            headers: parts.headers.clone(),
+        }
+    }
+
+    /// The value of a header field as text: UTF-8 or, if it is not that, ISO-8859-1.
+    #[must_use]
+    pub fn header(&self, name: impl header::AsHeaderName) -> Option<String> {
+        self.headers
+            .get(name)
+            .map(|value| text_of(value.as_bytes()))
+    }
+}
+
+/// Bytes of a header field as text: UTF-8 or, if they are not that, ISO-8859-1.
+#[must_use]
+pub fn text_of(bytes: &[u8]) -> String {
+    std::str::from_utf8(bytes).map_or_else(
+        |_| bytes.iter().map(|&b| char::from(b)).collect(),
+        str::to_owned,
+    )
+}
+
+/// The parameters of a query.
+#[derive(Clone, Debug, Default)]
+pub struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// Reads `a=1&b=2`; `+` is a space.
+    #[must_use]
+    pub fn parse(query: &str) -> Self {
+        Query(
+            form_urlencoded::parse(query.as_bytes())
+                .into_owned()
+                .collect(),
+        )
+    }
+
+    /// The first value of a parameter.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// What `If-Match` or `If-None-Match` asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EtagCondition {
+    /// `*`
+    Anything,
+    /// One of these, without quotes and `W/`.
+    OneOf(Vec<String>),
+}
+
+impl EtagCondition {
+    /// The condition in a header field; `None` if the field is not there.
+    #[must_use]
+    pub fn of(headers: &HeaderMap, name: HeaderName) -> Option<Self> {
+        let mut etags = Vec::new();
+        for value in headers.get_all(name) {
+            let value = text_of(value.as_bytes());
+            if value.trim() == "*" {
+                return Some(EtagCondition::Anything);
+            }
+            etags.extend(
+                value
+                    .split(',')
+                    .map(bare_etag)
+                    .filter(|etag| !etag.is_empty())
+                    .map(str::to_owned),
+            );
+        }
+        (!etags.is_empty()).then_some(EtagCondition::OneOf(etags))
+    }
+
+    /// Whether something with this etag meets the condition.
+    #[must_use]
+    pub fn matches(&self, etag: &str) -> bool {
+        match self {
+            EtagCondition::Anything => true,
+            EtagCondition::OneOf(etags) => etags.iter().any(|other| other == etag),
+        }
+    }
+}
+
+/// An etag without its quotes, and without the `W/` that a compressing proxy adds.
+#[must_use]
+pub fn bare_etag(value: &str) -> &str {
+    let value = value.trim();
+    let value = value.strip_prefix("W/").unwrap_or(value);
+    unquoted(value)
+}
+
+/// A value without the quotes that stand around it.
+#[must_use]
+pub fn unquoted(value: &str) -> &str {
+    let value = value.trim();
+    let inside = |quote| {
+        value
+            .strip_prefix(quote)
+            .and_then(|value| value.strip_suffix(quote))
+    };
+    inside('"').or_else(|| inside('\'')).unwrap_or(value)
+}
+
+/// What `Range` asks for of a content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RangeAsked {
+    /// All of it.
+    Whole,
+    /// These bytes.
+    Part(RangeInclusive<u64>),
+    /// Bytes that it has not.
+    Beyond,
+}
+
+/// Reads `Range: bytes=…` for a content of `size` bytes. What asks for several ranges, or is no range, asks for the
+/// whole, as RFC 9110 §14.2 allows.
+#[must_use]
+pub fn range(headers: &HeaderMap, size: u64) -> RangeAsked {
+    let value = headers
+        .get(header::RANGE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let Some((first, last)) = value
+        .strip_prefix("bytes=")
+        .and_then(|range| range.trim().split_once('-'))
+    else {
+        return RangeAsked::Whole;
+    };
+    let end = size.saturating_sub(1);
+    let range = match (first.parse::<u64>(), last.parse::<u64>()) {
+        (Ok(first), Ok(last)) if first <= last => first..=last.min(end),
+        (Ok(first), Err(_)) if last.is_empty() => first..=end,
+        (Err(_), Ok(0)) if first.is_empty() => return RangeAsked::Beyond,
+        (Err(_), Ok(count)) if first.is_empty() => size.saturating_sub(count)..=end,
+        _ => return RangeAsked::Whole,
+    };
+    if *range.start() >= size {
+        RangeAsked::Beyond
+    } else {
+        RangeAsked::Part(range)
+    }
+}
+
+/// Whether the client would rather have text than XML, by `Accept`.
+#[must_use]
+pub fn prefers_plain_text(headers: &HeaderMap) -> bool {
+    let accept: Vec<String> = headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .map(|value| text_of(value.as_bytes()))
+        .collect();
+    let quality = |main: &str, subs: &[&str]| {
+        let (mut best, mut best_precision) = (0.0, 0);
+        for item in accept.iter().flat_map(|value| value.split(',')) {
+            let mut parts = item.split(';').map(str::trim);
+            let range = parts.next().unwrap_or_default().to_ascii_lowercase();
+            let precision = match range.split_once('/') {
+                Some((m, s)) if m == main && subs.contains(&s) => 3,
+                Some((m, "*")) if m == main => 2,
+                Some(("*", "*")) => 1,
+                _ => continue,
+            };
+            let weight = parts
+                .find_map(|p| p.strip_prefix("q="))
+                .and_then(|q| q.parse::<f32>().ok())
+                .unwrap_or(1.0);
+            if precision > best_precision || (precision == best_precision && weight > best) {
+                (best, best_precision) = (weight, precision);
+            }
+        }
+        best
+    };
+    let xml = quality("application", &["xml"]).max(quality("text", &["xml"]));
+    quality("text", &["plain"]) > xml
+}
+
+/// An answer, before it is sent.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The header fields, without those that every answer has.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: AnswerBody,
+}
+
+/// The body of an answer.
+#[derive(Debug)]
+pub enum AnswerBody {
+    /// These bytes.
+    Bytes(Bytes),
+    /// A content of the store, or a part of it.
+    Content {
+        /// Where the bytes are.
+        body: model::Body,
+        /// Which of them.
+        part: RangeInclusive<u64>,
+    },
+}
+
+impl Answer {
+    /// An answer without a body.
+    #[must_use]
+    pub fn empty(status: StatusCode) -> Self {
+        Answer {
+            status,
+            headers: HeaderMap::new(),
+            body: AnswerBody::Bytes(Bytes::new()),
+        }
+    }
+
+    /// An answer with a body of this type.
+    #[must_use]
+    pub fn text(status: StatusCode, media_type: &'static str, body: impl Into<Bytes>) -> Self {
+        Answer {
+            body: AnswerBody::Bytes(body.into()),
+            ..Answer::empty(status)
+        }
+        .with(header::CONTENT_TYPE, media_type)
+    }
+
+    /// An answer of 200 with a content.
+    #[must_use]
+    pub fn content(content: &model::Content) -> Self {
+        let body = match content.size {
+            0 => AnswerBody::Bytes(Bytes::new()),
+            size => AnswerBody::Content {
+                body: content.body.clone(),
+                part: 0..=size - 1,
+            },
+        };
+        Answer {
+            body,
+            ..Answer::empty(StatusCode::OK)
+        }
+        .with(header::CONTENT_TYPE, content.media_type.as_str())
+    }
+
+    /// The answer with one more header field. A value that HTTP cannot carry is left out; ours can all be carried.
+    #[must_use]
+    pub fn with(mut self, name: HeaderName, value: impl AsRef<[u8]>) -> Self {
+        if let Ok(value) = HeaderValue::from_bytes(value.as_ref()) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+
+    /// How many bytes the body has.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        match &self.body {
+            AnswerBody::Bytes(bytes) => bytes.len() as u64,
+            AnswerBody::Content { part, .. } => part.end() - part.start() + 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: HeaderName, value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(name, HeaderValue::from_str(value).unwrap())])
+    }
+
+    #[test]
+    fn etag_conditions_forgive_quotes_and_weakness() {
+        let of = |value| EtagCondition::of(&headers(header::IF_MATCH, value), header::IF_MATCH);
+        let one_of = |etags: &[&str]| {
+            Some(EtagCondition::OneOf(
+                etags.iter().map(|&e| e.to_owned()).collect(),
+            ))
+        };
+        assert_eq!(of("*"), Some(EtagCondition::Anything));
+        assert_eq!(of("1.r1"), one_of(&["1.r1"]));
+        assert_eq!(
+            of("\"1.r1\", W/\"2.r2\" , '3.r3'"),
+            one_of(&["1.r1", "2.r2", "3.r3"])
+        );
+        assert_eq!(of(" "), None);
+    }
+
+    #[test]
+    fn ranges_are_one_part_or_the_whole() {
+        for (value, asked) in [
+            ("bytes=0-0", RangeAsked::Part(0..=0)),
+            ("bytes=2-", RangeAsked::Part(2..=9)),
+            ("bytes=-3", RangeAsked::Part(7..=9)),
+            ("bytes=-30", RangeAsked::Part(0..=9)),
+            ("bytes=5-100", RangeAsked::Part(5..=9)),
+            ("bytes=10-", RangeAsked::Beyond),
+            ("bytes=-0", RangeAsked::Beyond),
+            ("bytes=3-2", RangeAsked::Whole),
+            ("bytes=0-1,3-4", RangeAsked::Whole),
+            ("lines=0-1", RangeAsked::Whole),
+        ] {
+            assert_eq!(range(&headers(header::RANGE, value), 10), asked, "{value}");
+        }
+        assert_eq!(range(&HeaderMap::new(), 10), RangeAsked::Whole);
+    }
+
+    #[test]
+    fn text_is_preferred_only_by_who_says_so() {
+        for (accept, plain) in [
+            ("text/plain", true),
+            ("text/plain, application/xml;q=0.5", true),
+            ("*/*", false),
+            ("application/xml, text/plain", false),
+            ("text/plain;q=0.5, */*", false),
+            ("text/*", false),
+            ("text/html, text/plain;q=0.9, */*;q=0.1", true),
+        ] {
+            assert_eq!(
+                prefers_plain_text(&headers(header::ACCEPT, accept)),
+                plain,
+                "{accept}"
+            );
+        }
+        assert!(!prefers_plain_text(&HeaderMap::new()));
+    }
+}
