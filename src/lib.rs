@@ -6,4 +6,5 @@ pub mod fault;
 pub mod http;
 pub mod xml;
 pub mod auth;
+pub mod dialect;
 pub mod store;

@@ -1,0 +1,146 @@
+//! What can be done with accounts: look at them, make one, change a password, sign in (`mindtouch.md` §10, §11).
+
+use super::contents::whole;
+use super::request;
+use super::response;
+use super::{common, xml};
+use crate::dialect::{Call, Context, Finish, Next};
+use crate::fault::Fault;
+use crate::http::{Answer, Head};
+use crate::model::{Refusal, ResourceId, User};
+use http::{StatusCode, header};
+use std::sync::Arc;
+
+/// `GET users`
+pub(super) fn all() -> Finish {
+    Box::new(move |context, _| {
+        let reply = move |users: Vec<Arc<User>>| {
+            Ok(Next::Say(xml(
+                StatusCode::OK,
+                response::users(&context, &users),
+            )))
+        };
+        Ok(Call::Users {
+            reply: Box::new(reply),
+        })
+    })
+}
+
+/// `GET users/{id}`
+pub(super) fn info() -> Finish {
+    Box::new(move |context, _| match context.place()?.resource {
+        ResourceId::User(id) => Ok(Call::User {
+            id,
+            reply: Box::new(move |user| {
+                Ok(Next::Say(xml(
+                    StatusCode::OK,
+                    response::user(&context, &user),
+                )))
+            }),
+        }),
+        ResourceId::Site | ResourceId::Node(_) => Err(Refusal::NoSuchUser.into()),
+    })
+}
+
+/// `POST users`
+pub(super) fn add(head: &Head) -> Result<Finish, Fault> {
+    let password = head
+        .query
+        .get("accountpassword")
+        .filter(|password| !password.trim().is_empty());
+    let password = password
+        .ok_or(Fault::MissingParameter("accountpassword"))?
+        .to_owned();
+    let charset = request::charset(head);
+    Ok(Box::new(move |context, payload| {
+        let user = request::new_user(&whole(payload), charset.as_deref(), password)?;
+        let reply = move |user: Arc<User>| {
+            Ok(Next::Say(xml(
+                StatusCode::OK,
+                response::user(&context, &user),
+            )))
+        };
+        Ok(Call::AddUser {
+            user,
+            reply: Box::new(reply),
+        })
+    }))
+}
+
+/// `PUT users/{id}/password`
+pub(super) fn set_password(head: &Head) -> Finish {
+    let current = head.query.get("currentpassword").map(str::to_owned);
+    Box::new(move |context, payload| {
+        let ResourceId::User(user) = context.place()?.resource else {
+            return Err(Refusal::NoSuchUser.into());
+        };
+        let password = String::from_utf8(whole(payload).into())
+            .map_err(|_| Fault::BadRequest("the new password is not UTF-8".to_owned()))?;
+        if password.trim().is_empty() {
+            return Err(Fault::BadRequest(
+                "the new password is blank: send it as the body".to_owned(),
+            ));
+        }
+        if current.is_none() && !context.principal.is_admin() {
+            return Err(Fault::MissingParameter("currentpassword"));
+        }
+        let reply = |()| Ok(Next::Say(common(Answer::empty(StatusCode::OK))));
+        Ok(Call::SetPassword {
+            user,
+            current,
+            password,
+            reply: Box::new(reply),
+        })
+    })
+}
+
+/// Answers a token, also as a cookie (§10).
+pub(super) fn authenticate(head: &Head) -> Finish {
+    let redirect = head.query.get("redirect").map(str::to_owned);
+    Box::new(move |context, _| {
+        let location = redirect
+            .map(|target| own_location(&context, &target))
+            .transpose()?;
+        Ok(Call::IssueToken {
+            user: context.principal.id(),
+            reply: Box::new(move |issued| {
+                let secure = if context.base.starts_with("https:") {
+                    "; Secure"
+                } else {
+                    ""
+                };
+                let cookie = format!(
+                    "authtoken=\"{}\"; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
+                    issued.token, issued.max_age_secs
+                );
+                let answer = match location {
+                    Some(location) => {
+                        Answer::empty(StatusCode::FOUND).with(header::LOCATION, location)
+                    }
+                    None => Answer::text(StatusCode::OK, "text/plain; charset=utf-8", issued.token),
+                };
+                Ok(Next::Say(
+                    common(answer)
+                        .with(header::SET_COOKIE, cookie)
+                        .with(header::CACHE_CONTROL, NO_STORE),
+                ))
+            }),
+        })
+    })
+}
+
+/// A token is nothing that a cache may keep.
+const NO_STORE: &str = "private, no-store";
+
+/// Where to go after signing in: a path of ours, or a URL of our own origin.
+fn own_location(context: &Context, target: &str) -> Result<String, Fault> {
+    let is_path = target.starts_with('/') && !target.starts_with("//") && !target.contains('\\');
+    let rest = target.strip_prefix(&*context.base);
+    let is_ours = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']));
+    let is_plain = target.chars().all(|c| c.is_ascii_graphic());
+    if (is_path || is_ours) && is_plain {
+        Ok(target.to_owned())
+    } else {
+        Err(Fault::InvalidParameter("redirect"))
+    }
+}

@@ -1,0 +1,187 @@
+//! The MindTouch property API: the main dialect (`mindtouch.md`, `clients.md`).
+//!
+//! [`route`] reads paths and [`plan`] says what each verb on each path means: who may do it, what becomes of the body, and
+//! which function of [`properties`], [`files`] or [`accounts`] goes on. [`request`] reads bodies, [`response`] writes
+//! answers, [`status`] has the codes and the words of every no.
+
+mod accounts;
+mod contents;
+mod files;
+mod names;
+mod parameters;
+mod plan;
+mod properties;
+mod request;
+mod response;
+mod route;
+mod status;
+#[cfg(test)]
+mod tests;
+
+use super::{Credentials, Dialect, NamePassword, Plan, TokenSource};
+use crate::config::Limits;
+use crate::fault::Fault;
+use crate::http::{Answer, Head, prefers_plain_text, text_of, unquoted};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+
+/// The type of every XML answer.
+const XML: &str = "application/xml; charset=utf-8";
+
+/// Says whom the password is for.
+const CHALLENGE: &str = "Basic realm=\"DekiWiki\"";
+
+/// The site that answers: the original could serve several.
+const SITE: (HeaderName, HeaderValue) = (
+    HeaderName::from_static("x-deki-site"),
+    HeaderValue::from_static("id=\"default\""),
+);
+
+/// The dialect.
+pub(super) struct MindTouch;
+
+impl Dialect for MindTouch {
+    fn name(&self) -> &'static str {
+        "mindtouch"
+    }
+
+    fn claims(&self, _path: &str) -> bool {
+        true
+    }
+
+    fn plan(&self, head: &Head, limits: &Limits) -> Result<Plan, Fault> {
+        plan::plan(head, limits)
+    }
+
+    fn fault(&self, head: &Head, base: &str, fault: &Fault) -> Answer {
+        let (status, message) = status::of_fault(fault);
+        let mut answer =
+            ErrorForm::of(head).answer(status, &message, &format!("{base}{}", head.path));
+        if let Fault::MethodNotAllowed(methods) = fault {
+            answer = answer.with(header::ALLOW, methods.join(", "));
+        }
+        if let Fault::RangeNotSatisfiable { size } = fault {
+            answer = answer.with(header::CONTENT_RANGE, format!("bytes */{size}"));
+        }
+        if let Some(secs) = fault.retry_secs() {
+            answer = answer.with(header::RETRY_AFTER, secs.to_string());
+        }
+        answer
+    }
+}
+
+/// In which form an error is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ErrorForm {
+    Xml,
+    Text,
+}
+
+impl ErrorForm {
+    fn of(head: &Head) -> Self {
+        if prefers_plain_text(&head.headers) {
+            ErrorForm::Text
+        } else {
+            ErrorForm::Xml
+        }
+    }
+
+    /// The error document of `mindtouch.md` §5.4.
+    fn answer(self, status: StatusCode, message: &str, uri: &str) -> Answer {
+        let answer = match self {
+            ErrorForm::Xml => Answer::text(status, XML, response::error(status, message, uri)),
+            ErrorForm::Text => {
+                let title = status::title(status);
+                let text = format!("{} {title}: {message}\n", status.as_u16());
+                Answer::text(status, "text/plain; charset=utf-8", text)
+            }
+        };
+        let answer = common(answer);
+        if status == StatusCode::UNAUTHORIZED {
+            answer.with(header::WWW_AUTHENTICATE, CHALLENGE)
+        } else {
+            answer
+        }
+    }
+}
+
+/// Adds what every answer of the dialect has.
+fn common(answer: Answer) -> Answer {
+    let (name, value) = SITE;
+    answer
+        .with(name, value)
+        .with(header::VARY, "Accept, Authorization, Cookie, X-Authtoken")
+}
+
+/// An XML answer.
+fn xml(status: StatusCode, document: String) -> Answer {
+    common(Answer::text(status, XML, document))
+}
+
+/// Who sends a request, by everything that can say so (§10).
+fn credentials(head: &Head) -> Credentials {
+    let explicit = |token: &str| Some((unquoted(token).to_owned(), TokenSource::Explicit));
+    let token = head
+        .query
+        .get("authtoken")
+        .and_then(explicit)
+        .or_else(|| cookie(head, "authtoken").map(|token| (token, TokenSource::Cookie)))
+        .or_else(|| head.header("x-authtoken").as_deref().and_then(explicit))
+        .or_else(|| head.header("x-deki-token").as_deref().and_then(explicit))
+        .filter(|(token, _)| !token.is_empty());
+    Credentials {
+        token,
+        basic: basic(head),
+        required: is_required(head),
+    }
+}
+
+fn is_required(head: &Head) -> bool {
+    head.query
+        .get("authenticate")
+        .is_some_and(|value| !value.eq_ignore_ascii_case("false"))
+}
+
+fn cookie(head: &Head, name: &str) -> Option<String> {
+    let fields = head
+        .headers
+        .get_all(header::COOKIE)
+        .iter()
+        .map(|value| text_of(value.as_bytes()));
+    fields
+        .flat_map(|field| {
+            field
+                .split(';')
+                .map(str::trim)
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
+        .find_map(|pair| {
+            let (key, value) = pair.split_once('=')?;
+            (key == name).then(|| unquoted(value).to_owned())
+        })
+}
+
+/// The name and the password of Basic authentication; `Some(Err(_))` if another scheme or nonsense was sent.
+fn basic(head: &Head) -> Option<Result<NamePassword, Fault>> {
+    let value = head.header(header::AUTHORIZATION)?;
+    let value = value.trim();
+    if value.is_empty() {
+        return None;
+    }
+    let read = || {
+        let (scheme, code) = value.split_once(' ')?;
+        let bytes = STANDARD
+            .decode(code.trim())
+            .ok()
+            .filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+        let text = text_of(&bytes);
+        let (name, password) = text.split_once(':')?;
+        Some(NamePassword {
+            name: name.to_owned(),
+            password: password.to_owned(),
+        })
+    };
+    Some(read().ok_or(Fault::WrongCredentials))
+}

@@ -1,0 +1,124 @@
+//! Names in paths: decoded up to twice, encoded for hrefs (`mindtouch.md` §3, `clients.md` §1).
+
+use crate::fault::Fault;
+use std::fmt::{self, Display, Write};
+
+/// What `+` means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Plus {
+    /// Itself: in the path, as the router reads it.
+    Literal,
+    /// A space: in a name, as it is read the second time.
+    Space,
+}
+
+/// Decodes `%XX` (bytes of UTF-8) and `%uXXXX`. A `%` that begins neither stays.
+///
+/// # Errors
+/// [`Fault::BadRequest`] if the bytes are not UTF-8.
+pub(super) fn decode(text: &str, plus: Plus) -> Result<String, Fault> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [byte, after @ ..] = rest {
+        rest = match (byte, after) {
+            (b'%', [b'u' | b'U', code @ ..]) if unicode(code).is_some() => {
+                let c = unicode(code).unwrap_or_default();
+                bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+                &code[4..]
+            }
+            (b'%', [high, low, after @ ..]) if hex(&[*high, *low]).is_some() => {
+                bytes.extend(hex(&[*high, *low]).and_then(|code| u8::try_from(code).ok()));
+                after
+            }
+            (b'+', _) if plus == Plus::Space => {
+                bytes.push(b' ');
+                after
+            }
+            _ => {
+                bytes.push(*byte);
+                after
+            }
+        };
+    }
+    String::from_utf8(bytes)
+        .map_err(|_| Fault::BadRequest(format!("'{text}' is not UTF-8 after %-decoding")))
+}
+
+fn hex(digits: &[u8]) -> Option<u32> {
+    let digit = |&byte: &u8| char::from(byte).to_digit(16);
+    digits
+        .iter()
+        .map(digit)
+        .try_fold(0, |number, digit| Some(number * 16 + digit?))
+}
+
+fn unicode(code: &[u8]) -> Option<char> {
+    char::from_u32(hex(code.get(..4)?)?)
+}
+
+/// A name as it stands in an href: encoded twice, so that it survives a proxy that decodes once.
+pub(super) struct Encoded<'a>(pub(super) &'a str);
+
+impl Display for Encoded<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // HTTP clients fold such segments away.
+        let dots = matches!(self.0, "." | "..");
+        for byte in self.0.bytes() {
+            match byte {
+                b'.' if dots => f.write_str("%252e")?,
+                b'\'' | b'(' | b')' | b'*' | b'-' | b'.' | b'_' | b'!' | b'@' | b'^' => {
+                    f.write_char(byte.into())?;
+                }
+                b if b.is_ascii_alphanumeric() => f.write_char(b.into())?,
+                b' ' => f.write_str("%2b")?,
+                b => write!(f, "%25{b:02x}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_decoded() {
+        for (text, plus, name) in [
+            ("a%20b+c", Plus::Literal, "a b+c"),
+            ("a%20b+c", Plus::Space, "a b c"),
+            ("%2B", Plus::Space, "+"),
+            ("%252B", Plus::Literal, "%2B"),
+            ("%C3%A9%u00e9%u20AC", Plus::Space, "éé€"),
+            ("100%", Plus::Space, "100%"),
+            ("%zz%u12", Plus::Space, "%zz%u12"),
+            ("%ud800", Plus::Space, "%ud800"),
+        ] {
+            assert_eq!(decode(text, plus).unwrap(), name, "{text}");
+        }
+        assert!(decode("%E9", Plus::Space).is_err());
+    }
+
+    #[test]
+    fn names_are_encoded_twice_and_come_back() {
+        assert_eq!(
+            Encoded("urn:custom.mindtouch.com#a/b").to_string(),
+            "urn%253acustom.mindtouch.com%2523a%252fb"
+        );
+        assert_eq!(Encoded("a b+c").to_string(), "a%2bb%252bc");
+        assert_eq!(Encoded("é").to_string(), "%25c3%25a9");
+        assert_eq!(Encoded("'()*-._!@^").to_string(), "'()*-._!@^");
+        for name in [
+            "a b+c%41",
+            "..",
+            ".",
+            "é/…#?&=\"<>\r\n",
+            "𝒳",
+            "%2525",
+            "100%",
+        ] {
+            let once = decode(&Encoded(name).to_string(), Plus::Literal).unwrap();
+            assert_eq!(decode(&once, Plus::Space).unwrap(), name);
+        }
+    }
+}

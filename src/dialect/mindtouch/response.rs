@@ -1,0 +1,424 @@
+//! What came of a request becomes XML, element by element in the order of `mindtouch.md` §5 and §13.
+
+use super::names::Encoded;
+use super::status::{Manner, of_refusal, title};
+use crate::dialect::Context;
+use crate::model::{
+    Access, Change, DESCRIPTION_PROPERTY, Done, Edit, FileView, Listing, NodeKind, Outcome,
+    Principal, Property, Refusal, ResourceId, SHOWN_BYTES, Timestamp, User, UserId, Users,
+};
+use crate::xml::Writer;
+use http::StatusCode;
+use md5::{Digest, Md5};
+use std::collections::BTreeMap;
+use std::fmt::{self, Display};
+use std::sync::Arc;
+
+/// About how many bytes the block of a property has, to reserve them at once.
+const BLOCK_BYTES: usize = 640;
+
+/// The links of an answer: below one base, and about one owner of properties.
+#[derive(Clone, Debug)]
+pub(super) struct Links {
+    base: Arc<str>,
+    owner: String,
+}
+
+/// Which kind of owner a link names: a page, space or folder is `pages/{id}`, a file is `files/{id}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OwnerKind {
+    Site,
+    Page,
+    File,
+    User,
+}
+
+impl Links {
+    pub(super) fn new(context: &Context, kind: OwnerKind, resource: ResourceId) -> Self {
+        let number = resource.key().unsigned_abs();
+        let owner = match kind {
+            OwnerKind::Site => "site".to_owned(),
+            OwnerKind::Page => format!("pages/{number}"),
+            OwnerKind::File => format!("files/{number}"),
+            OwnerKind::User => format!("users/{number}"),
+        };
+        Links {
+            base: Arc::clone(&context.base),
+            owner,
+        }
+    }
+
+    fn properties(&self) -> impl Display + '_ {
+        from_fn(move |f| write!(f, "{}/@api/deki/{}/properties", self.base, self.owner))
+    }
+
+    fn property<'a>(&'a self, name: &'a str) -> impl Display + 'a {
+        from_fn(move |f| write!(f, "{}/{}", self.properties(), Encoded(name)))
+    }
+}
+
+struct FromFn<F>(F);
+
+impl<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result> Display for FromFn<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (self.0)(f)
+    }
+}
+
+fn from_fn<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result>(f: F) -> FromFn<F> {
+    FromFn(f)
+}
+
+/// The people that an answer names. Each is written once and then copied, since a list names the same few again and
+/// again.
+struct People<'a> {
+    base: &'a str,
+    viewer: &'a Principal,
+    users: &'a Users,
+    written: BTreeMap<UserId, Writer>,
+}
+
+impl<'a> People<'a> {
+    fn new(base: &'a str, viewer: &'a Principal, users: &'a Users) -> Self {
+        People {
+            base,
+            viewer,
+            users,
+            written: BTreeMap::new(),
+        }
+    }
+
+    /// `<user.modified>` and its like; nothing if the user no longer exists.
+    fn write(&mut self, xml: &mut Writer, element: &str, id: UserId) {
+        let Some(user) = self.users.get(&id) else {
+            return;
+        };
+        let (base, viewer) = (self.base, self.viewer);
+        let inside = self.written.entry(id).or_insert_with(|| {
+            let mut inside = Writer::default();
+            user_children(&mut inside, user, viewer);
+            inside
+        });
+        xml.start(element)
+            .attribute("id", id)
+            .attribute("href", format_args!("{base}/@api/deki/users/{id}"));
+        xml.append(inside).end(element);
+    }
+}
+
+/// Who a user is (`mindtouch.md` §5.2). The address is shown to the user alone.
+fn user_children(xml: &mut Writer, user: &User, viewer: &Principal) {
+    xml.element("nick", &user.name)
+        .element("username", &user.name)
+        .element("fullname", &user.full_name);
+    let email = user.email.as_deref();
+    if viewer.id() == user.id {
+        xml.element("email", email.unwrap_or_default());
+    } else {
+        xml.start("email").attribute("hidden", "true").end("email");
+    }
+    if let Some(email) = email {
+        let hash = Md5::digest(email.trim().to_lowercase());
+        let hash = from_fn(move |f| hash.iter().try_for_each(|byte| write!(f, "{byte:02x}")));
+        xml.element("hash.email", &hash);
+        xml.element(
+            "uri.gravatar",
+            format_args!("http://www.gravatar.com/avatar/{hash}.png"),
+        );
+    }
+}
+
+/// What the block of a property tells, besides the property.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Telling {
+    /// Nothing.
+    State,
+    /// That it was just written.
+    Written,
+    /// That it was just deleted.
+    Deleted,
+}
+
+/// The block of a property, in the order of §5.1.
+fn property_block(
+    xml: &mut Writer,
+    links: &Links,
+    people: &mut People<'_>,
+    property: &Property,
+    cutoff: u64,
+    telling: Telling,
+) {
+    let name = property.key.name.as_str();
+    let href = links.property(name);
+    xml.start("property")
+        .attribute("name", name)
+        .attribute("href", format_args!("{href}/info"));
+    xml.attribute("etag", property.etag());
+    let content = &property.content;
+    xml.start("contents")
+        .attribute("type", content.media_type.as_str())
+        .attribute("size", content.size);
+    xml.attribute("href", &href)
+        .text(content.shown_text(cutoff).unwrap_or_default())
+        .end("contents");
+    xml.element("date.modified", property.modified_at);
+    people.write(xml, "user.modified", property.modified_by);
+    if !property.description.is_empty() {
+        xml.element("change-description", &property.description);
+    }
+    if telling == Telling::Deleted {
+        people.write(xml, "user.deleted", property.modified_by);
+        xml.element("date.deleted", property.modified_at);
+    }
+    if telling != Telling::State {
+        xml.start("status").attribute("code", 200).end("status");
+    }
+    xml.end("property");
+}
+
+/// The answer about one property.
+pub(super) fn property(
+    context: &Context,
+    links: &Links,
+    property: &Property,
+    users: &Users,
+    cutoff: u64,
+) -> String {
+    let mut xml = Writer::with_capacity(BLOCK_BYTES);
+    let mut people = People::new(&context.base, &context.principal, users);
+    property_block(
+        &mut xml,
+        links,
+        &mut people,
+        property,
+        cutoff,
+        Telling::State,
+    );
+    xml.finish()
+}
+
+/// The answer with the properties of a resource.
+pub(super) fn list(context: &Context, links: &Links, listing: &Listing, cutoff: u64) -> String {
+    let mut xml = Writer::with_capacity(256 + listing.properties.len() * BLOCK_BYTES);
+    list_element(&mut xml, context, links, listing, cutoff);
+    xml.finish()
+}
+
+fn list_element(
+    xml: &mut Writer,
+    context: &Context,
+    links: &Links,
+    listing: &Listing,
+    cutoff: u64,
+) {
+    let mut people = People::new(&context.base, &context.principal, &listing.users);
+    xml.start("properties")
+        .attribute("count", listing.properties.len())
+        .attribute("href", links.properties());
+    for property in &listing.properties {
+        property_block(xml, links, &mut people, property, cutoff, Telling::State);
+    }
+    if let Some(language) = &listing.language {
+        xml.start("language")
+            .attribute("deprecated", "true")
+            .text(language)
+            .end("language");
+    }
+    xml.end("properties");
+}
+
+/// The answer to a batch (§5.3): what worked, then what did not, each in the order of the request.
+pub(super) fn batch(
+    context: &Context,
+    links: &Links,
+    uri: &str,
+    changes: &[ChangeName],
+    outcomes: &[Outcome],
+) -> (StatusCode, String) {
+    let user = context.principal.user();
+    let users = Users::from([(user.id, Arc::clone(user))]);
+    let mut people = People::new(&context.base, &context.principal, &users);
+    let mut xml = Writer::with_capacity(256 + outcomes.len() * BLOCK_BYTES);
+    let told = |outcome: &Outcome| matches!(outcome, Ok(Done::Put(_) | Done::Deleted(_)));
+    let count = outcomes.iter().filter(|outcome| told(outcome)).count();
+    xml.start("properties")
+        .attribute("count", count)
+        .attribute("href", links.properties());
+    for done in outcomes.iter().flatten() {
+        match done {
+            Done::Put(property) => {
+                property_block(
+                    &mut xml,
+                    links,
+                    &mut people,
+                    property,
+                    SHOWN_BYTES,
+                    Telling::Written,
+                );
+            }
+            Done::Deleted(property) => {
+                property_block(
+                    &mut xml,
+                    links,
+                    &mut people,
+                    property,
+                    SHOWN_BYTES,
+                    Telling::Deleted,
+                );
+            }
+            Done::LanguageSet | Done::Uploaded { .. } | Done::Removed => {}
+        }
+    }
+    let mut status = StatusCode::OK;
+    for (ChangeName(name), outcome) in changes.iter().zip(outcomes) {
+        if let Err(refusal) = outcome {
+            status = StatusCode::MULTI_STATUS;
+            refused_block(&mut xml, name, uri, refusal);
+        }
+    }
+    xml.end("properties");
+    (status, xml.finish())
+}
+
+/// What the request called the property of a change, to name it if the change is refused.
+#[derive(Debug)]
+pub(super) struct ChangeName(String);
+
+impl ChangeName {
+    pub(super) fn of(change: &Change) -> Self {
+        ChangeName(match &change.edit {
+            Edit::Put(put) => put.name.to_string(),
+            Edit::Delete(delete) => delete.name.to_string(),
+            Edit::Refused { name, .. } => name.clone(),
+            Edit::SetLanguage(_) | Edit::Upload(_) | Edit::Revise { .. } | Edit::Remove => {
+                String::new()
+            }
+        })
+    }
+}
+
+fn refused_block(xml: &mut Writer, name: &str, uri: &str, refusal: &Refusal) {
+    let (status, message) = of_refusal(refusal, Manner::Batch);
+    xml.start("property").attribute("name", name);
+    xml.start("status").attribute("code", status.as_u16());
+    error_element(xml, status, &message, uri);
+    xml.end("status").end("property");
+}
+
+/// `<error>` of §5.4.
+fn error_element(xml: &mut Writer, status: StatusCode, message: &str, uri: &str) {
+    xml.start("error")
+        .element("status", status.as_u16())
+        .element("title", title(status));
+    xml.element("message", message)
+        .element("uri", uri)
+        .end("error");
+}
+
+/// The answer to a request that failed.
+pub(super) fn error(status: StatusCode, message: &str, uri: &str) -> String {
+    let mut xml = Writer::with_capacity(256 + message.len());
+    error_element(&mut xml, status, message, uri);
+    xml.finish()
+}
+
+/// The answer about a file (§13).
+pub(super) fn file(context: &Context, view: &FileView) -> String {
+    let FileView {
+        file,
+        head,
+        parent,
+        properties,
+    } = view;
+    let (base, id) = (&context.base, file.id);
+    let href = format!("{base}/@api/deki/files/{id}");
+    let links = Links::new(context, OwnerKind::File, ResourceId::Node(id));
+    let mut people = People::new(base, &context.principal, &properties.users);
+    let mut xml = Writer::with_capacity(1024 + properties.properties.len() * BLOCK_BYTES);
+    xml.start("file")
+        .attribute("id", id)
+        .attribute("revision", file.revision)
+        .attribute("res-id", id);
+    xml.attribute("href", format_args!("{href}/info"));
+    xml.element("filename", &file.name)
+        .element("description", description(properties));
+    xml.start("contents")
+        .attribute("type", &file.content.media_type)
+        .attribute("size", file.content.size);
+    xml.attribute(
+        "href",
+        format_args!("{href}/={}", Encoded(file.name.as_str())),
+    )
+    .end("contents");
+    xml.element("date.created", file.modified_at);
+    people.write(&mut xml, "user.createdby", file.modified_by);
+    xml.start("revisions")
+        .attribute("count", head)
+        .attribute("totalcount", head);
+    xml.attribute("href", format_args!("{href}/revisions"))
+        .end("revisions");
+    if parent.kind != NodeKind::File {
+        xml.start("page.parent").attribute("id", parent.id);
+        xml.attribute("href", format_args!("{base}/@api/deki/pages/{}", parent.id));
+        xml.element("title", &parent.name)
+            .element("path", &parent.path)
+            .end("page.parent");
+    }
+    if !properties.properties.is_empty() {
+        list_element(&mut xml, context, &links, properties, SHOWN_BYTES);
+    }
+    xml.end("file");
+    xml.finish()
+}
+
+/// The description of a file: its property of that name, if that is text.
+pub(super) fn description(properties: &Listing) -> String {
+    let is_it = |property: &&Property| property.key.name.as_str() == DESCRIPTION_PROPERTY;
+    let text = properties
+        .properties
+        .iter()
+        .find(is_it)
+        .and_then(|property| property.content.shown_text(SHOWN_BYTES));
+    text.unwrap_or_default().into_owned()
+}
+
+/// The answer about an account (§11).
+pub(super) fn user(context: &Context, user: &User) -> String {
+    let mut xml = Writer::with_capacity(512);
+    user_element(&mut xml, context, user);
+    xml.finish()
+}
+
+/// The answer with many accounts.
+pub(super) fn users(context: &Context, users: &[Arc<User>]) -> String {
+    let mut xml = Writer::with_capacity(128 + users.len() * 512);
+    xml.start("users").attribute("count", users.len());
+    xml.attribute("href", format_args!("{}/@api/deki/users", context.base));
+    for user in users {
+        user_element(&mut xml, context, user);
+    }
+    xml.end("users");
+    xml.finish()
+}
+
+fn user_element(xml: &mut Writer, context: &Context, user: &User) {
+    let (base, id) = (&context.base, user.id);
+    xml.start("user")
+        .attribute("id", id)
+        .attribute("href", format_args!("{base}/@api/deki/users/{id}"));
+    user_children(xml, user, &context.principal);
+    let status = match user.access {
+        Access::Active => "active",
+        Access::Disabled => "inactive",
+    };
+    xml.element("status", status);
+    xml.start("permissions.user")
+        .element("role", user.role.name())
+        .end("permissions.user");
+    xml.end("user");
+}
+
+/// An etag of a revision of a file, made as those of properties are.
+pub(super) fn file_etag(id: impl Display, revision: impl Display, at: Timestamp) -> String {
+    format!("{id}.r{revision}_ts{at}")
+}

@@ -1,0 +1,315 @@
+//! Protocols: each is a folder of pure functions from the bytes of a request to a [`Call`] on the store, and from what
+//! the store says to an answer.
+//!
+//! A dialect does no I/O and knows no store; it needs no runtime to be tested. It reads a request in two steps, because
+//! much has to be refused before the body is read: the head becomes a [`Plan`], and the plan's [`Finish`] turns the body
+//! into a [`Call`]. The call carries the closure that will say its answer, so an answer cannot meet the wrong question.
+
+mod mindtouch;
+
+use crate::config::Limits;
+use crate::fault::Fault;
+use crate::http::{Answer, Head};
+use crate::model::{
+    Address, Batch, Body, File, FileView, ListQuery, Listing, NodeId, Outcome, Place, Principal,
+    PropertyKey, PropertyName, PropertyView, Revision, Right, Role, Timestamp, User, UserId,
+};
+use bytes::Bytes;
+use http::Method;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// All dialects. The first one that claims a path answers it; the last one claims every path.
+pub static DIALECTS: [&dyn Dialect; 1] = [&mindtouch::MindTouch];
+
+/// One protocol.
+pub trait Dialect: Sync {
+    /// What it is called in the log.
+    fn name(&self) -> &'static str;
+
+    /// Whether a path belongs to it.
+    fn claims(&self, path: &str) -> bool;
+
+    /// Reads the head of a request.
+    ///
+    /// # Errors
+    /// A [`Fault`] that comes before all others: there is no such path, or not for this verb.
+    fn plan(&self, head: &Head, limits: &Limits) -> Result<Plan, Fault>;
+
+    /// Says why a request failed.
+    fn fault(&self, head: &Head, base: &str, fault: &Fault) -> Answer;
+}
+
+/// What the head of a request says has to be done.
+pub struct Plan {
+    /// The verb that is meant; of a `HEAD` the body of the answer is left out.
+    pub method: Method,
+    /// Who asks.
+    pub credentials: Credentials,
+    /// What the request is about, if it is about a resource.
+    pub address: Result<Option<Address>, Fault>,
+    /// What the one who asks must be allowed to do there.
+    pub need: Need,
+    /// What is to be done with the body.
+    pub body: BodyPlan,
+    /// What comes after that; or what is wrong with the parameters.
+    pub finish: Result<Finish, Fault>,
+}
+
+/// Turns the body of a request into a call.
+pub type Finish = Box<dyn FnOnce(Context, Payload) -> Result<Call, Fault> + Send>;
+
+/// What a request says of who sends it. A token that is good counts first, then the name and the password.
+#[derive(Debug, Default)]
+pub struct Credentials {
+    /// A token, and whether it came as a cookie.
+    pub token: Option<(String, TokenSource)>,
+    /// A name and a password; or they cannot be read.
+    pub basic: Option<Result<NamePassword, Fault>>,
+    /// Whether the request asks to fail if nobody is signed in.
+    pub required: bool,
+}
+
+/// A name and a password.
+pub struct NamePassword {
+    /// The name.
+    pub name: String,
+    /// The password.
+    pub password: String,
+}
+
+impl std::fmt::Debug for NamePassword {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NamePassword")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where a token came from. A browser sends cookies by itself, also for a page of another site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenSource {
+    /// A cookie.
+    Cookie,
+    /// Something that whoever sent the request put there.
+    Explicit,
+}
+
+/// What the one who asks must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Anybody.
+    Nothing,
+    /// Somebody who signed in.
+    SignedIn,
+    /// Somebody who has this right on the resource.
+    Right(Right),
+}
+
+/// What is to be done with the body of a request.
+#[derive(Debug)]
+pub enum BodyPlan {
+    /// It means nothing.
+    Ignore,
+    /// It is gathered whole.
+    Whole {
+        /// The most bytes it may have.
+        bytes_max: u64,
+        /// What to say if it has more.
+        too_large: String,
+        /// What is wrong with its media type, if there is a body at all.
+        wrong_type: Option<Fault>,
+    },
+    /// It is a content: a short one is gathered, a long one goes to the store in pieces.
+    Content {
+        /// The most bytes it may have.
+        bytes_max: u64,
+        /// What to say if it has more.
+        too_large: String,
+    },
+}
+
+/// What a request is answered with, apart from what it says itself.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Who asks.
+    pub principal: Principal,
+    /// When.
+    pub at: Timestamp,
+    /// The resource at the plan's address, and what the principal may do there.
+    pub place: Option<Place>,
+    /// Scheme and host of all links, as `http://wiki.example:8081`.
+    pub base: Arc<str>,
+    /// A name that no node has yet.
+    pub uuid: Uuid,
+    /// The number of the request.
+    pub request: u64,
+}
+
+impl Context {
+    /// The resource that was asked for.
+    ///
+    /// # Errors
+    /// None, if the plan had an address: then the resource was found.
+    pub fn place(&self) -> Result<Place, Fault> {
+        self.place.ok_or_else(|| self.impossible())
+    }
+
+    /// What to say if the store answered what cannot be an answer.
+    #[must_use]
+    pub fn impossible(&self) -> Fault {
+        Fault::Internal(self.request)
+    }
+}
+
+/// The body of a request, dealt with as planned.
+#[derive(Debug)]
+pub enum Payload {
+    /// Nothing that means anything.
+    Nothing,
+    /// All of it.
+    Whole(Bytes),
+    /// A content of this many bytes.
+    Content {
+        /// The bytes, or where they lie.
+        body: Body,
+        /// How many.
+        size: u64,
+    },
+}
+
+/// Says what the answer is, or what else has to be asked first.
+pub type Reply<T> = Box<dyn FnOnce(T) -> Result<Next, Fault> + Send>;
+
+/// What follows a call.
+pub enum Next {
+    /// The answer.
+    Say(Answer),
+    /// Another call.
+    Ask(Call),
+}
+
+/// What to ask, and how to say the answer.
+pub enum Call {
+    /// Nothing: the answer is known.
+    Say(Answer),
+    /// To make a batch of changes.
+    Write {
+        /// The batch.
+        batch: Batch,
+        /// Says what came of each change.
+        reply: Reply<Vec<Outcome>>,
+    },
+    /// For the properties of a resource.
+    List {
+        /// Which.
+        query: ListQuery,
+        /// Says them.
+        reply: Reply<Listing>,
+    },
+    /// For one property.
+    Read {
+        /// Which.
+        key: PropertyKey,
+        /// What it may be called as well.
+        alias: Option<PropertyName>,
+        /// Says it.
+        reply: Reply<PropertyView>,
+    },
+    /// For a file.
+    File {
+        /// Which.
+        id: NodeId,
+        /// At which revision, if not at the newest.
+        revision: Option<Revision>,
+        /// Says it.
+        reply: Reply<File>,
+    },
+    /// For a file, where it lies, and its properties.
+    FileView {
+        /// Which.
+        id: NodeId,
+        /// At which revision, if not at the newest.
+        revision: Option<Revision>,
+        /// Says it.
+        reply: Reply<FileView>,
+    },
+    /// For an account.
+    User {
+        /// Which.
+        id: UserId,
+        /// Says it.
+        reply: Reply<Arc<User>>,
+    },
+    /// For all accounts.
+    Users {
+        /// Says them.
+        reply: Reply<Vec<Arc<User>>>,
+    },
+    /// To make an account.
+    AddUser {
+        /// The account.
+        user: NewUser,
+        /// Says what it has become.
+        reply: Reply<Arc<User>>,
+    },
+    /// To give an account another password.
+    SetPassword {
+        /// Whose.
+        user: UserId,
+        /// The password that it has, if that has to be shown.
+        current: Option<String>,
+        /// The password that it gets.
+        password: String,
+        /// Says that it is done.
+        reply: Reply<()>,
+    },
+    /// For a token that stands for an account.
+    IssueToken {
+        /// Which.
+        user: UserId,
+        /// Says it.
+        reply: Reply<IssuedToken>,
+    },
+}
+
+/// An account to be made.
+#[derive(Debug)]
+pub struct NewUser {
+    /// What its owner signs in with.
+    pub name: String,
+    /// The owner's name.
+    pub full_name: String,
+    /// The owner's address.
+    pub email: Option<String>,
+    /// What it may do.
+    pub role: Role,
+    /// What its owner signs in with.
+    pub password: String,
+}
+
+/// A token that was just made.
+pub struct IssuedToken {
+    /// The token.
+    pub token: String,
+    /// For how many seconds it is good.
+    pub max_age_secs: u64,
+}
+
+impl std::fmt::Debug for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Call::Say(_) => "Say",
+            Call::Write { .. } => "Write",
+            Call::List { .. } => "List",
+            Call::Read { .. } => "Read",
+            Call::File { .. } => "File",
+            Call::FileView { .. } => "FileView",
+            Call::User { .. } => "User",
+            Call::Users { .. } => "Users",
+            Call::AddUser { .. } => "AddUser",
+            Call::SetPassword { .. } => "SetPassword",
+            Call::IssueToken { .. } => "IssueToken",
+        })
+    }
+}
