@@ -1,0 +1,235 @@
+//! The command line: what can be asked of the program, and what it tells whoever starts it.
+
+use crate::auth::{self, Hasher};
+use crate::config::Limits;
+use crate::server;
+use crate::service::{Service, now};
+use crate::store::{Setup, Sqlite, SqliteOptions, Store};
+use clap::{Args, Parser, Subcommand};
+use std::error::Error;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::net::{TcpSocket, lookup_host};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The environment variable with the password of `admin` for the first start.
+const ADMIN_PASSWORD: &str = "PROPSTORE_ADMIN_PASSWORD";
+
+/// How many connections may wait to be accepted.
+const BACKLOG: u32 = 1024;
+
+/// A property store that speaks the MindTouch property API, durable in one SQLite file.
+#[derive(Debug, Parser)]
+#[command(version, about, arg_required_else_help = true, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What can be asked.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve a database, making it first if there is none
+    ///
+    /// The first start makes the account admin, with the password in the environment variable
+    /// `PROPSTORE_ADMIN_PASSWORD`, or with a random one that is printed once.
+    Serve(Serve),
+}
+
+/// The flags of `serve`.
+#[derive(Args, Clone, Debug)]
+pub struct Serve {
+    /// The database file
+    #[arg(
+        long,
+        env = "PROPSTORE_DB",
+        default_value = "propstore.db",
+        value_name = "FILE"
+    )]
+    pub db: PathBuf,
+
+    /// The address to listen on; port 0 takes a free one
+    #[arg(
+        long,
+        env = "PROPSTORE_LISTEN",
+        default_value = "127.0.0.1:8081",
+        value_name = "ADDR"
+    )]
+    pub listen: String,
+
+    /// Scheme and host of all links in answers, such as `https://wiki.example` [default: those of each request]
+    #[arg(long, env = "PROPSTORE_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
+    pub public_url: Option<String>,
+
+    /// All limits.
+    #[command(flatten)]
+    pub limits: Limits,
+}
+
+fn public_url(text: &str) -> Result<String, String> {
+    let uri: http::Uri = text.parse().map_err(|error| format!("{error}"))?;
+    match (
+        uri.scheme_str(),
+        uri.authority(),
+        uri.path_and_query().map(http::uri::PathAndQuery::as_str),
+    ) {
+        (Some("http" | "https"), Some(_), None | Some("/")) => {
+            Ok(text.trim_end_matches('/').to_owned())
+        }
+        _ => Err("it has to be http:// or https:// and a host, and no path".to_owned()),
+    }
+}
+
+/// Why a command failed.
+pub type CliError = Box<dyn Error + Send + Sync>;
+
+/// Does what was asked.
+///
+/// # Errors
+/// Why it could not be done, in one line for whoever asked.
+pub fn run(cli: Cli) -> Result<(), CliError> {
+    match cli.command {
+        Command::Serve(options) => {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .thread_name("propstore-async")
+                .max_blocking_threads(8)
+                .enable_all()
+                .build()?;
+            runtime.block_on(serve(options))
+        }
+    }
+}
+
+async fn serve(options: Serve) -> Result<(), CliError> {
+    // The signals are caught before anything is made, so that none of them can leave it half made.
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
+    // The port is taken before the database is made and a password is told, but nobody is let in yet.
+    let socket = bind(&options.listen)
+        .await
+        .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
+    let mut told = None;
+    let setup = || {
+        let password = first_password()?;
+        let admin_password =
+            Hasher::hash_here(password.text()).map_err(|error| error.to_string())?;
+        told = Some(password);
+        Ok(Setup {
+            admin_password,
+            at: now(),
+        })
+    };
+    let store: Arc<dyn Store> = Arc::new(Sqlite::open(&SqliteOptions::new(&options.db), setup)?);
+    if let Some(password) = &told {
+        tracing::info!(db = %options.db.display(), "made a new database with the account admin");
+        if let FirstPassword::Random(password) = password {
+            print(&format!(
+                "The password of admin is {password} (it is shown only this once)"
+            ))?;
+        }
+    }
+    let limits = options.limits.clone();
+    let service = Arc::new(
+        Service::new(
+            Arc::clone(&store),
+            limits.clone(),
+            options.public_url.clone(),
+        )
+        .await?,
+    );
+    let listener = socket.listen(BACKLOG)?;
+    let address = listener.local_addr()?;
+    tracing::info!("listening on http://{address}");
+    let base = options
+        .public_url
+        .unwrap_or_else(|| format!("http://{address}"));
+    let user = match &told {
+        Some(FirstPassword::Random(password)) => format!("admin:{password}"),
+        // curl asks for the password.
+        Some(FirstPassword::Given(_)) | None => "admin".to_owned(),
+    };
+    print(&greeting(&base, &user))?;
+    let shutdown = async {
+        let name = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        tracing::info!("{name}: finishing what is in flight");
+    };
+    let served = server::serve(listener, service, limits, shutdown).await;
+    tokio::task::spawn_blocking(move || store.close()).await?;
+    tracing::info!("closed");
+    Ok(served?)
+}
+
+async fn bind(listen: &str) -> io::Result<TcpSocket> {
+    let mut failure = io::Error::new(io::ErrorKind::AddrNotAvailable, "there is no such address");
+    for address in lookup_host(listen).await? {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        socket.set_reuseaddr(true)?;
+        match socket.bind(address) {
+            Ok(()) => return Ok(socket),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+/// The password of `admin` at the first start.
+enum FirstPassword {
+    Given(String),
+    Random(String),
+}
+
+impl FirstPassword {
+    fn text(&self) -> &str {
+        match self {
+            FirstPassword::Given(text) | FirstPassword::Random(text) => text,
+        }
+    }
+}
+
+fn first_password() -> Result<FirstPassword, String> {
+    match std::env::var(ADMIN_PASSWORD) {
+        Ok(password) if password.trim().is_empty() => Err(format!(
+            "{ADMIN_PASSWORD} is empty: give admin a password, or unset it to get a random one"
+        )),
+        Ok(password) => Ok(FirstPassword::Given(password)),
+        Err(std::env::VarError::NotPresent) => auth::new_password()
+            .map(FirstPassword::Random)
+            .map_err(|error| error.to_string()),
+        Err(std::env::VarError::NotUnicode(_)) => Err(format!("{ADMIN_PASSWORD} is not UTF-8")),
+    }
+}
+
+/// The main job, ready to be pasted.
+fn greeting(base: &str, user: &str) -> String {
+    let api = format!("{base}/@api/deki");
+    format!(
+        "
+Put a file on the page home; its number is the id in the answer (here it is taken to be 2):
+  curl -u {user} -T LICENSE {api}/pages/home/files/=LICENSE
+Put a property on it, then send a batch that adds two properties and removes the first, then list them:
+  curl -u {user} -H \"Slug: iscopyright\" -H \"Content-Type: text/plain\" -d no {api}/files/2/properties
+  curl -u {user} -H \"Content-Type: application/xml\" -T examples/fileprop.xml -i {api}/files/2/properties
+  curl {api}/files/2/properties
+"
+    )
+}
+
+/// Prints for whoever started the program. That nobody listens is no reason not to serve.
+fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}

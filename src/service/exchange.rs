@@ -1,0 +1,291 @@
+//! One request: who asks, may they, what does it ask, and what does the store say.
+
+use super::body::Gathered;
+use super::{Connection, Service};
+use crate::auth::{self, HashError};
+use crate::dialect::{
+    BodyPlan, Call, Context, Dialect, IssuedToken, Need, NewUser, Next, Payload, Plan,
+};
+use crate::fault::Fault;
+use crate::http::{Answer, Head};
+use crate::model::{Address, Place, Principal, Timestamp, User, UserId};
+use crate::store::{NewAccount, NewToken, StoreError};
+use http::Method;
+use http::header::{self, HeaderMap};
+use hyper::body::Incoming;
+use std::error::Error;
+use std::sync::Arc;
+use std::time::SystemTime;
+use uuid::Uuid;
+
+/// From this size on, bodies are worked on where they hinder no other request.
+const OFFLOAD_BYTES: usize = 64 << 10;
+
+/// The same for lists: so many properties.
+const OFFLOAD_PROPERTIES: usize = 256;
+
+/// The present moment.
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Runs `work` here or, if it is much, where it hinders no other request.
+async fn offload<T: Send + 'static>(
+    much: bool,
+    request: u64,
+    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+) -> Result<T, Fault> {
+    if !much {
+        return work();
+    }
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| {
+            tracing::error!(request, %error, "a request could not be worked on");
+            Err(Fault::Internal(request))
+        })
+}
+
+/// One request being answered.
+pub(super) struct Exchange<'a> {
+    pub(super) service: &'a Service,
+    pub(super) number: u64,
+    /// What of the request has not been read.
+    pub(super) body: Option<Incoming>,
+    /// The verb that is meant, once that is known.
+    pub(super) method: Method,
+}
+
+impl Exchange<'_> {
+    pub(super) async fn run(
+        &mut self,
+        dialect: &dyn Dialect,
+        head: &Head,
+        base: Arc<str>,
+        connection: Connection,
+    ) -> Result<Answer, Fault> {
+        let at = now();
+        let plan = dialect.plan(head, &self.service.limits)?;
+        self.method = plan.method.clone();
+        let Plan {
+            method,
+            credentials,
+            address,
+            need,
+            mut body,
+            finish,
+        } = plan;
+        let principal = self
+            .identify(credentials, &method, head, &base, connection, at)
+            .await?;
+        let place = self.locate(&principal, address?).await?;
+        allow(&principal, place.as_ref(), need)?;
+        self.check_head(&mut body, &head.headers)?;
+        let finish = finish?;
+        let Gathered { payload, staged } = self.gather(body, at).await?;
+        let context = Context {
+            principal,
+            at,
+            base,
+            place,
+            uuid: Uuid::new_v4(),
+            request: self.number,
+        };
+        let much = matches!(&payload, Payload::Whole(bytes) if bytes.len() >= OFFLOAD_BYTES);
+        let call = offload(much, self.number, move || finish(context, payload)).await?;
+        let answer = self.perform(call, at).await;
+        drop(staged);
+        answer
+    }
+
+    async fn locate(
+        &self,
+        who: &Principal,
+        address: Option<Address>,
+    ) -> Result<Option<Place>, Fault> {
+        match address {
+            Some(address) => self
+                .told(self.service.store.locate(who, address).await)
+                .map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Does what the call asks, and what its answer asks further.
+    async fn perform(&self, mut call: Call, at: Timestamp) -> Result<Answer, Fault> {
+        loop {
+            match self.step(call, at).await? {
+                Next::Say(answer) => return Ok(answer),
+                Next::Ask(next) => call = next,
+            }
+        }
+    }
+
+    async fn step(&self, call: Call, at: Timestamp) -> Result<Next, Fault> {
+        let store = &self.service.store;
+        match call {
+            Call::Say(answer) => Ok(Next::Say(answer)),
+            Call::Write { batch, reply } => {
+                let outcomes = self.told(store.write(batch).await)?;
+                offload(
+                    outcomes.len() >= OFFLOAD_PROPERTIES,
+                    self.number,
+                    move || reply(outcomes),
+                )
+                .await
+            }
+            Call::List { query, reply } => {
+                let listing = self.told(store.list(query).await)?;
+                offload(
+                    listing.properties.len() >= OFFLOAD_PROPERTIES,
+                    self.number,
+                    move || reply(listing),
+                )
+                .await
+            }
+            Call::Read { key, alias, reply } => reply(self.told(store.read(key, alias).await)?),
+            Call::File {
+                id,
+                revision,
+                reply,
+            } => reply(self.told(store.file(id, revision).await)?),
+            Call::FileView {
+                id,
+                revision,
+                reply,
+            } => {
+                let view = self.told(store.file_view(id, revision).await)?;
+                let much = view.properties.properties.len() >= OFFLOAD_PROPERTIES;
+                offload(much, self.number, move || reply(view)).await
+            }
+            Call::User { id, reply } => reply(self.told(store.user(id).await)?),
+            Call::Users { reply } => reply(self.told(store.users().await)?),
+            Call::AddUser { user, reply } => reply(self.add_user(user, at).await?),
+            Call::SetPassword {
+                user,
+                current,
+                password,
+                reply,
+            } => reply(self.set_password(user, current, password).await?),
+            Call::IssueToken { user, reply } => reply(self.issue_token(user, at).await?),
+        }
+    }
+
+    async fn add_user(&self, user: NewUser, at: Timestamp) -> Result<Arc<User>, Fault> {
+        let password = self.hashed(self.service.hasher.hash(user.password).await)?;
+        let account = NewAccount {
+            name: user.name,
+            full_name: user.full_name,
+            email: user.email,
+            role: user.role,
+            password,
+            uuid: Uuid::new_v4(),
+            at,
+        };
+        self.told(self.service.store.add_account(account).await)
+    }
+
+    async fn set_password(
+        &self,
+        id: UserId,
+        current: Option<String>,
+        password: String,
+    ) -> Result<(), Fault> {
+        let service = self.service;
+        if let Some(current) = current {
+            let user = self.told(service.store.user(id).await)?;
+            let account = self.told(service.store.account(&user.name).await)?;
+            let hash = account.and_then(|account| account.password);
+            if !self.hashed(service.hasher.verify(current, hash).await)? {
+                return Err(Fault::WrongPassword);
+            }
+        }
+        let password = self.hashed(service.hasher.hash(password).await)?;
+        let done = self.told(service.store.set_password(id, password).await);
+        service.verified.forget(id);
+        done
+    }
+
+    async fn issue_token(&self, user: UserId, at: Timestamp) -> Result<IssuedToken, Fault> {
+        let token = auth::new_token(user).map_err(|error| self.internal(&error))?;
+        let max_age_secs = self.service.limits.token_secs;
+        let millis = i64::try_from(max_age_secs.saturating_mul(1000)).unwrap_or(i64::MAX);
+        let expires_at = Timestamp::from_millis(at.millis().saturating_add(millis));
+        let kept = NewToken {
+            hash: auth::hash_of(&token),
+            user,
+            expires_at,
+        };
+        self.told(self.service.store.add_token(kept, at).await)?;
+        Ok(IssuedToken {
+            token,
+            max_age_secs,
+        })
+    }
+
+    pub(super) fn hashed<T>(&self, result: Result<T, HashError>) -> Result<T, Fault> {
+        result.map_err(|error| match error {
+            HashError::Overloaded => Fault::Overloaded,
+            HashError::Failed => self.internal(&error),
+        })
+    }
+
+    /// What the store says, as a fault if it is a no.
+    pub(super) fn told<T>(&self, result: Result<T, StoreError>) -> Result<T, Fault> {
+        result.map_err(|error| match error {
+            StoreError::Refused(refusal) => Fault::Refused(refusal),
+            StoreError::Overloaded | StoreError::Busy => Fault::Overloaded,
+            StoreError::Full => Fault::Full,
+            StoreError::Closed => {
+                self.service.failed.notify_one();
+                Fault::Overloaded
+            }
+            StoreError::Damaged(_) | StoreError::Failed(_) => self.internal(&error),
+        })
+    }
+
+    fn internal(&self, error: &(impl Error + ?Sized)) -> Fault {
+        let cause = error.source().map(ToString::to_string);
+        tracing::error!(request = self.number, %error, cause, "a request failed");
+        Fault::Internal(self.number)
+    }
+
+    /// What the head alone says to be wrong with the body.
+    fn check_head(&self, plan: &mut BodyPlan, headers: &HeaderMap) -> Result<(), Fault> {
+        let (max, too_large) = match plan {
+            BodyPlan::Ignore => return Ok(()),
+            BodyPlan::Whole { wrong_type, .. } if wrong_type.is_some() && self.has_body() => {
+                return wrong_type.take().map_or(Ok(()), Err);
+            }
+            BodyPlan::Whole {
+                bytes_max,
+                too_large,
+                ..
+            }
+            | BodyPlan::Content {
+                bytes_max,
+                too_large,
+            } => (*bytes_max, too_large),
+        };
+        match headers
+            .get(header::CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok()?.parse::<u64>().ok())
+        {
+            Some(length) if length > max => Err(Fault::TooLarge(std::mem::take(too_large))),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// Whether a principal is what a request needs.
+fn allow(principal: &Principal, place: Option<&Place>, need: Need) -> Result<(), Fault> {
+    match need {
+        Need::Nothing => Ok(()),
+        Need::SignedIn if principal.is_anonymous() => Err(Fault::CredentialsNeeded),
+        Need::SignedIn => Ok(()),
+        Need::Right(right) => Ok(place.ok_or(Fault::UnknownPath)?.allow(principal, right)?),
+    }
+}

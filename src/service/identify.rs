@@ -1,0 +1,133 @@
+//! Who sends a request: a token first, then a name and a password, else nobody (`mindtouch.md` §10).
+
+use super::Connection;
+use super::exchange::Exchange;
+use crate::auth::{self, Secret};
+use crate::dialect::{Credentials, NamePassword, TokenSource};
+use crate::fault::Fault;
+use crate::http::Head;
+use crate::model::{Access, Principal, Timestamp, User};
+use http::{Method, header};
+use std::sync::Arc;
+use std::time::Instant;
+
+impl Exchange<'_> {
+    /// The principal of a request.
+    pub(super) async fn identify(
+        &self,
+        credentials: Credentials,
+        method: &Method,
+        head: &Head,
+        base: &str,
+        connection: Connection,
+        at: Timestamp,
+    ) -> Result<Principal, Fault> {
+        let Credentials {
+            token,
+            basic,
+            required,
+        } = credentials;
+        if let Some((token, source)) = token
+            && let Some(user) = self.by_token(&token, at).await?
+        {
+            let writes = !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+            if source == TokenSource::Cookie && writes && is_foreign(head, base) {
+                return Err(Fault::ForeignOrigin);
+            }
+            return active(user);
+        }
+        match basic {
+            Some(basic) => active(self.by_password(&basic?, connection, at).await?),
+            None if required => Err(Fault::CredentialsNeeded),
+            None => Ok(Principal::new(Arc::clone(&self.service.anonymous))),
+        }
+    }
+
+    async fn by_token(&self, token: &str, at: Timestamp) -> Result<Option<Arc<User>>, Fault> {
+        let verified = &self.service.verified;
+        let secret = Secret::Token(token);
+        if let Some(user) = verified.find(secret, at) {
+            return Ok(Some(user));
+        }
+        let began = verified.generation();
+        let found = self.told(self.service.store.token(auth::hash_of(token), at).await)?;
+        Ok(found.map(|(user, expires_at)| {
+            verified.remember(secret, Arc::clone(&user), Some(expires_at), began);
+            user
+        }))
+    }
+
+    async fn by_password(
+        &self,
+        given: &NamePassword,
+        connection: Connection,
+        at: Timestamp,
+    ) -> Result<Arc<User>, Fault> {
+        let service = self.service;
+        let NamePassword { name, password } = given;
+        let secret = Secret::Password { name, password };
+        if let Some(user) = service.verified.find(secret, at) {
+            return Ok(user);
+        }
+        let turns = service.verified.turns(secret);
+        let _turn = turns.lock().await;
+        if let Some(user) = service.verified.find(secret, at) {
+            return Ok(user);
+        }
+        let from = connection.peer.ip();
+        if !service.throttle.admit(name, from, Instant::now()) {
+            return Err(Fault::TooManyGuesses { retry_secs: 1 });
+        }
+        let began = service.verified.generation();
+        let account = self.told(service.store.account(name).await)?;
+        let (user, hash) = account
+            .map(|account| (account.user, account.password))
+            .unzip();
+        let is_right = self.hashed(
+            service
+                .hasher
+                .verify(password.clone(), hash.flatten())
+                .await,
+        )?;
+        match user.filter(|_| is_right) {
+            Some(user) => {
+                service.throttle.succeeded(name, from);
+                service
+                    .verified
+                    .remember(secret, Arc::clone(&user), None, began);
+                Ok(user)
+            }
+            None => Err(Fault::WrongCredentials),
+        }
+    }
+}
+
+fn active(user: Arc<User>) -> Result<Principal, Fault> {
+    match user.access {
+        Access::Active => Ok(Principal::new(user)),
+        Access::Disabled => Err(Fault::Disabled(user.name.clone())),
+    }
+}
+
+/// Whether a browser says that a page of another site sent the request. Without a word about it, it is ours: old clients
+/// say nothing (`promises.md` 19).
+fn is_foreign(head: &Head, base: &str) -> bool {
+    if head
+        .header("sec-fetch-site")
+        .is_some_and(|site| site.eq_ignore_ascii_case("cross-site"))
+    {
+        return true;
+    }
+    let host_of = |url: &str| {
+        url.split_once("://")
+            .map(|(_, host)| host.to_ascii_lowercase())
+    };
+    let host = head
+        .header(header::HOST)
+        .map(|host| host.to_ascii_lowercase());
+    head.header(header::ORIGIN)
+        .is_some_and(|origin| match host_of(&origin) {
+            None => true,
+            Some(from) => Some(&from) != host.as_ref() && Some(from) != host_of(base),
+        })
+}

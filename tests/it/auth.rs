@@ -1,0 +1,905 @@
+//! Who asks, and what they may do: passwords, tokens, accounts and rights (`mindtouch.md` §2, §10, §11;
+//! `promises.md` §1.5).
+
+use crate::harness::{Answer, Call, Node, PASSWORD, Server, basic};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rusqlite::Connection as Database;
+use std::sync::Barrier;
+use std::thread;
+
+const BATCH: &str = "<properties><property name='p'><contents type='text/plain'>v</contents></property></properties>";
+
+/// A server with the accounts `vera` (Viewer), `carl` (Contributor) and `nina` (None), whose password is `pw`.
+fn server() -> Server {
+    let server = Server::start();
+    for (name, role) in [
+        ("vera", "Viewer"),
+        ("carl", "Contributor"),
+        ("nina", "None"),
+    ] {
+        server.account(name, "pw", role);
+    }
+    server
+}
+
+/// The name of the account that a request is taken to come from.
+fn who(call: &Call<'_>) -> String {
+    call.gives(200).xml().child("username").text.clone()
+}
+
+fn current(server: &Server) -> Call<'_> {
+    server.get("/users/current").anonymous()
+}
+
+fn token(server: &Server, name: &str, password: &str) -> String {
+    let answer = server
+        .get("/users/authenticate")
+        .user(name, password)
+        .gives(200);
+    answer.text().to_owned()
+}
+
+/// A request with this token and without a password.
+fn with_token<'a>(call: Call<'a>, token: &str) -> Call<'a> {
+    call.anonymous().field("X-Authtoken", token)
+}
+
+/// The answer asks for a name and a password.
+fn check_challenged(answer: &Answer) {
+    assert_eq!(answer.status, 401);
+    assert_eq!(
+        answer.field("www-authenticate"),
+        Some("Basic realm=\"DekiWiki\"")
+    );
+    assert!(!answer.message().is_empty());
+}
+
+#[test]
+fn a_name_and_a_password_sign_in() {
+    let server = server();
+    assert_eq!(who(&server.get("/users/current")), "admin");
+    assert_eq!(who(&current(&server).user("carl", "pw")), "carl");
+    assert_eq!(who(&current(&server).user("CARL", "pw")), "carl");
+    assert_eq!(who(&current(&server)), "Anonymous");
+    assert_eq!(
+        who(&current(&server).field("Authorization", "")),
+        "Anonymous"
+    );
+    let lower = basic("carl", "pw").replace("Basic", "basic");
+    assert_eq!(who(&current(&server).field("Authorization", lower)), "carl");
+}
+
+#[test]
+fn what_is_wrong_is_401_also_for_public_content() {
+    let server = server();
+    let file = server.file("a");
+    for value in [
+        basic("admin", "wrong"),
+        basic("admin", ""),
+        basic("nobody", PASSWORD),
+        basic("", ""),
+        basic("Anonymous", ""),
+        basic("carl", "PW"),
+        "Basic".to_owned(),
+        "Basic !!!".to_owned(),
+        format!("Basic {}", STANDARD.encode("admin")),
+        format!("Bearer {}", token(&server, "admin", PASSWORD)),
+        "Digest username=\"admin\"".to_owned(),
+    ] {
+        let answer = server
+            .get(&file)
+            .anonymous()
+            .field("Authorization", &value)
+            .send();
+        check_challenged(&answer);
+        assert_eq!(answer.message(), "authentication failed", "{value}");
+    }
+    assert_eq!(server.get(&file).anonymous().gives(200).text(), "content");
+}
+
+#[test]
+fn passwords_are_utf_8_or_else_latin_1() {
+    let server = Server::start();
+    for (name, password) in [
+        ("ute", "pässwörd"),
+        ("jan", "日本 語"),
+        ("kim", "a:b:c"),
+        ("ødd", "é"),
+    ] {
+        server.account(name, password, "Viewer");
+        assert_eq!(who(&current(&server).user(name, password)), name);
+    }
+    let latin: Vec<u8> = "ute:pässwörd"
+        .chars()
+        .map(|c| u8::try_from(c).unwrap())
+        .collect();
+    let value = format!("Basic {}", STANDARD.encode(latin));
+    assert_eq!(who(&current(&server).field("Authorization", value)), "ute");
+    let value = format!("Basic {}", STANDARD.encode(b"\xF8dd:\xE9"));
+    assert_eq!(who(&current(&server).field("Authorization", value)), "ødd");
+}
+
+#[test]
+fn authenticate_gives_a_token_and_a_cookie() {
+    let server = server();
+    for method in ["GET", "POST"] {
+        let answer = server
+            .request(method, "/users/authenticate")
+            .user("carl", "pw")
+            .gives(200);
+        assert_eq!(
+            answer.field("content-type"),
+            Some("text/plain; charset=utf-8")
+        );
+        assert_eq!(answer.field("cache-control"), Some("private, no-store"));
+        let cookie = format!(
+            "authtoken=\"{}\"; Path=/; Max-Age=604800; HttpOnly; SameSite=Lax",
+            answer.text()
+        );
+        assert_eq!(answer.field("set-cookie"), Some(&*cookie));
+        assert!(answer.text().len() >= 32);
+        assert!(
+            answer
+                .text()
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        );
+    }
+    assert_ne!(token(&server, "carl", "pw"), token(&server, "carl", "pw"));
+}
+
+#[test]
+fn authenticate_takes_only_a_name_and_a_password() {
+    let server = server();
+    let good = token(&server, "carl", "pw");
+    for method in ["GET", "POST"] {
+        let call = server.request(method, "/users/authenticate").anonymous();
+        check_challenged(&call.send());
+        check_challenged(&call.clone().field("X-Authtoken", &good).send());
+        check_challenged(&call.clone().user("carl", "wrong").send());
+    }
+}
+
+#[test]
+fn authenticate_redirects_only_to_our_own_origin() {
+    let server = Server::start();
+    let own = format!("http://{}", server.address());
+    let ask = |target: &str| {
+        server
+            .get(format!("/users/authenticate?redirect={target}"))
+            .send()
+    };
+    for target in ["/", "/a?b=c", &own, &format!("{own}/a%23b")] {
+        let answer = ask(target).is(302);
+        assert_eq!(answer.field("location"), Some(&*target.replace("%23", "#")));
+        assert!(
+            answer
+                .field("set-cookie")
+                .unwrap()
+                .starts_with("authtoken=")
+        );
+    }
+    let longer = format!("{own}0/");
+    for target in [
+        "http://evil.example/",
+        "//evil.example/",
+        "/%5Cevil.example/",
+        "/%09/evil.example/",
+        "%5C%5Cevil.example/",
+        "evil.example",
+        "javascript:alert(1)",
+        "/a%0D%0ASet-Cookie:%20x=y",
+        "https://127.0.0.1/",
+        &format!("{own}@evil.example/"),
+        &longer,
+        "",
+    ] {
+        let answer = ask(target).is(400);
+        assert_eq!(
+            answer.message(),
+            "invalid value for feature parameter 'redirect'",
+            "{target}"
+        );
+        assert_eq!(answer.field("set-cookie"), None);
+    }
+}
+
+#[test]
+fn behind_https_the_cookie_is_secure_and_links_carry_the_public_url() {
+    let server = Server::with(&["--public-url", "https://wiki.example/"]);
+    let answer = server.get("/users/authenticate").gives(200);
+    assert!(
+        answer
+            .field("set-cookie")
+            .unwrap()
+            .ends_with("; SameSite=Lax; Secure")
+    );
+    let list = server.get("/pages/home/properties").gives(200).xml();
+    assert_eq!(
+        list.attr("href"),
+        "https://wiki.example/@api/deki/pages/1/properties"
+    );
+    let error = server.get("/pages/99/properties").gives(404).xml();
+    assert_eq!(
+        error.child("uri").text,
+        "https://wiki.example/@api/deki/pages/99/properties"
+    );
+    let target = "https://wiki.example/a";
+    server
+        .get(format!("/users/authenticate?redirect={target}"))
+        .gives(302);
+}
+
+#[test]
+fn a_token_signs_in_by_query_cookie_and_header() {
+    let server = server();
+    let good = token(&server, "carl", "pw");
+    assert_eq!(
+        who(&server
+            .get(format!("/users/current?authtoken={good}"))
+            .anonymous()),
+        "carl"
+    );
+    for (name, value) in [
+        ("X-Authtoken", good.clone()),
+        ("X-Authtoken", format!("\"{good}\"")),
+        ("X-Deki-Token", good.clone()),
+        ("Cookie", format!("authtoken={good}")),
+        ("Cookie", format!("authtoken=\"{good}\"")),
+        ("Cookie", format!("a=b; authtoken=\"{good}\"; c=d")),
+    ] {
+        assert_eq!(
+            who(&current(&server).field(name, &value)),
+            "carl",
+            "{name}: {value}"
+        );
+    }
+}
+
+#[test]
+fn a_token_beats_a_password_and_the_query_beats_the_cookie() {
+    let server = server();
+    let (carl, vera) = (token(&server, "carl", "pw"), token(&server, "vera", "pw"));
+    let by_token = current(&server).field("X-Authtoken", &carl);
+    assert_eq!(
+        who(&by_token
+            .clone()
+            .user("vera", "pw")
+            .field("X-Authtoken", &carl)),
+        "carl"
+    );
+    assert_eq!(
+        who(&by_token
+            .clone()
+            .field("Authorization", basic("vera", "wrong"))),
+        "carl"
+    );
+    let cookie = format!("authtoken={vera}");
+    assert_eq!(who(&by_token.field("Cookie", &cookie)), "vera");
+    let both = server
+        .get(format!("/users/current?authtoken={carl}"))
+        .anonymous();
+    assert_eq!(who(&both.field("Cookie", &cookie)), "carl");
+}
+
+#[test]
+fn a_token_that_is_none_is_nobody() {
+    let server = server();
+    let file = server.file("a");
+    let good = token(&server, "carl", "pw");
+    let upper = good.to_uppercase();
+    for bad in [
+        "x",
+        "1_",
+        &good[..good.len() - 1],
+        &format!("{good}0"),
+        &upper,
+        "'",
+        "\u{e9}",
+    ] {
+        assert_eq!(
+            who(&with_token(server.get("/users/current"), bad)),
+            "Anonymous",
+            "{bad}"
+        );
+        assert_eq!(
+            with_token(server.get(&file), bad).gives(200).text(),
+            "content"
+        );
+        check_challenged(
+            &with_token(server.put(format!("{file}/properties")).xml(BATCH), bad).send(),
+        );
+        check_challenged(&with_token(server.get("/users/current?authenticate=true"), bad).send());
+        assert_eq!(
+            who(&with_token(server.get("/users/current"), bad)
+                .field("Authorization", basic("vera", "pw"))),
+            "vera"
+        );
+    }
+}
+
+#[test]
+fn a_token_ends_with_its_time() {
+    let server = Server::with(&["--token-secs", "0"]);
+    let answer = server.get("/users/authenticate").gives(200);
+    assert!(
+        answer
+            .field("set-cookie")
+            .unwrap()
+            .contains("; Max-Age=0; ")
+    );
+    let ended = with_token(server.get("/users/current"), answer.text());
+    assert_eq!(who(&ended), "Anonymous");
+}
+
+#[test]
+fn a_disabled_account_is_told_so_and_may_do_nothing() {
+    let server = server();
+    let good = token(&server, "carl", "pw");
+    let dir = server.kill();
+    let db = Database::open(dir.path().join("test.db")).unwrap();
+    let disable = "UPDATE account SET disabled = 1 WHERE name = 'carl'";
+    assert_eq!(db.execute(disable, []).unwrap(), 1);
+    drop(db);
+    let server = Server::on(dir, &[]);
+    let says = "User 'carl' is disabled";
+    let list = server.get("/pages/home/properties");
+    list.clone().user("carl", "pw").fails(403, says);
+    with_token(list.clone(), &good).fails(403, says);
+    check_challenged(&list.user("carl", "wrong").send());
+}
+
+#[test]
+fn authenticate_true_asks_for_somebody() {
+    let server = server();
+    let file = server.file("a");
+    let good = token(&server, "carl", "pw");
+    for value in ["true", "TRUE", "1", "", "x"] {
+        let call = server
+            .get(format!("{file}?authenticate={value}"))
+            .anonymous();
+        check_challenged(&call.send());
+        call.clone().user("vera", "pw").gives(200);
+        call.field("X-Authtoken", &good).gives(200);
+    }
+    for value in ["false", "False"] {
+        server
+            .get(format!("{file}?authenticate={value}"))
+            .anonymous()
+            .gives(200);
+    }
+}
+
+#[test]
+fn a_new_account_is_answered_in_its_order() {
+    let server = Server::start();
+    let document = "<user><username>anna</username><email> Melder@MindTouch.com </email><fullname>Anna K.</fullname>
+        <permissions.user><role>viewer</role></permissions.user><unknown/></user>";
+    let answer = server
+        .post("/users?accountpassword=pw")
+        .xml(document)
+        .gives(200)
+        .xml();
+    assert_eq!(
+        (answer.name.as_str(), answer.attribute_names()),
+        ("user", vec!["id", "href"])
+    );
+    let id = answer.attr("id").to_owned();
+    assert_eq!(
+        answer.attr("href"),
+        format!("http://{}/@api/deki/users/{id}", server.address())
+    );
+    let names = "nick username fullname email hash.email uri.gravatar status permissions.user";
+    assert_eq!(answer.names().join(" "), names);
+    assert_eq!(answer.child("fullname").text, "Anna K.");
+    assert_eq!(answer.child("status").text, "active");
+    assert_eq!(
+        answer.child("permissions.user").child("role").text,
+        "Viewer"
+    );
+    assert_eq!(server.get(format!("/users/{id}")).gives(200).xml(), answer);
+    assert_eq!(server.get("/users/=ANNA").gives(200).xml(), answer);
+    let users = server.get("/users").gives(200).xml();
+    assert_eq!(users.attr("count"), users.children.len().to_string());
+    assert!(users.children.contains(&answer));
+    let plain = server
+        .post("/users?accountpassword=pw")
+        .xml("<user><username>ben</username></user>");
+    let plain = plain.gives(200).xml();
+    assert_eq!(
+        plain.child("permissions.user").child("role").text,
+        "Contributor"
+    );
+}
+
+#[test]
+fn an_account_that_cannot_be_is_refused() {
+    let server = server();
+    for (query, document, status) in [
+        ("", "<user><username>x</username></user>", 400),
+        (
+            "?accountpassword=",
+            "<user><username>x</username></user>",
+            400,
+        ),
+        (
+            "?accountpassword=%20",
+            "<user><username>x</username></user>",
+            400,
+        ),
+        ("?accountpassword=pw", "<user/>", 400),
+        (
+            "?accountpassword=pw",
+            "<user><username> </username></user>",
+            400,
+        ),
+        (
+            "?accountpassword=pw",
+            "<user><username>a:b</username></user>",
+            400,
+        ),
+        (
+            "?accountpassword=pw",
+            "<users><username>x</username></users>",
+            400,
+        ),
+        ("?accountpassword=pw", "<user><username>x</username>", 400),
+        (
+            "?accountpassword=pw",
+            "<user><username>x</username><permissions.user><role>Boss</role></permissions.user></user>",
+            400,
+        ),
+        (
+            "?accountpassword=pw",
+            "<user><username>carl</username></user>",
+            409,
+        ),
+        (
+            "?accountpassword=pw",
+            "<user><username>Carl</username></user>",
+            409,
+        ),
+        (
+            "?accountpassword=pw",
+            "<user><username>anonymous</username></user>",
+            409,
+        ),
+    ] {
+        let message = server
+            .post(format!("/users{query}"))
+            .xml(document)
+            .gives(status)
+            .message();
+        assert!(!message.is_empty(), "{document}");
+    }
+    server.get("/users/=x").gives(404);
+    let call = server
+        .post("/users?accountpassword=pw")
+        .xml("<user><username>x</username></user>");
+    call.clone().user("carl", "pw").gives(403);
+    check_challenged(&call.anonymous().send());
+}
+
+#[test]
+fn accounts_are_shown_to_who_signed_in_and_all_of_them_to_administrators() {
+    let server = server();
+    check_challenged(&server.get("/users/1").anonymous().send());
+    server.get("/users/1").user("nina", "pw").gives(200);
+    check_challenged(&server.get("/users").anonymous().send());
+    server.get("/users").user("carl", "pw").gives(403);
+    let anonymous = current(&server).gives(200).xml();
+    assert_eq!(anonymous.attr("id"), "2");
+}
+
+/// What each of the accounts gets for a request: anonymous, nina, vera, carl, admin.
+fn check_rights(server: &Server, call: &Call<'_>, expected: [u16; 5]) {
+    let users = [
+        None,
+        Some("nina"),
+        Some("vera"),
+        Some("carl"),
+        Some("admin"),
+    ];
+    for (user, status) in users.into_iter().zip(expected) {
+        let answer = match user {
+            None => call.clone().anonymous().send(),
+            Some("admin") => call.send(),
+            Some(user) => call.clone().user(user, "pw").send(),
+        };
+        assert_eq!(answer.status, status, "{user:?}");
+        if status == 401 {
+            check_challenged(&answer);
+        }
+    }
+    server.get("/users/current").gives(200);
+}
+
+#[test]
+fn the_table_of_who_may_read_and_write_what() {
+    let server = server();
+    let file = server.file("a");
+    server.property(&file, "p", "v");
+    server.property("/site", "p", "v");
+    let vera = server
+        .get("/users/=vera")
+        .gives(200)
+        .xml()
+        .attr("id")
+        .to_owned();
+    let vera = format!("/users/{vera}");
+    server.property(&vera, "p", "v");
+    let write = |owner: &str| {
+        server
+            .put(format!("{owner}/properties/p?abort=never"))
+            .text("v")
+    };
+    for owner in ["/pages/home", &file] {
+        check_rights(
+            &server,
+            &server.get(format!("{owner}/properties")),
+            [200, 403, 200, 200, 200],
+        );
+        check_rights(&server, &write(owner), [401, 403, 403, 200, 200]);
+        check_rights(
+            &server,
+            &server.get(format!("{owner}/properties/p/info")),
+            [200, 403, 200, 200, 200],
+        );
+    }
+    check_rights(
+        &server,
+        &server.get(format!("{vera}/properties")),
+        [401, 403, 200, 403, 200],
+    );
+    check_rights(
+        &server,
+        &server.get(format!("{vera}/properties/p")),
+        [401, 403, 200, 403, 200],
+    );
+    check_rights(&server, &write(&vera), [401, 403, 200, 403, 200]);
+    check_rights(&server, &write("/users/current"), [401, 200, 200, 200, 200]);
+    check_rights(
+        &server,
+        &server.get("/users/current/properties"),
+        [401, 200, 200, 200, 200],
+    );
+    check_rights(
+        &server,
+        &server.get("/users/2/properties"),
+        [401, 403, 403, 403, 200],
+    );
+    check_rights(
+        &server,
+        &server.get("/site/properties"),
+        [401, 403, 403, 403, 200],
+    );
+    check_rights(
+        &server,
+        &server.get("/site/properties/p"),
+        [401, 403, 403, 403, 200],
+    );
+    check_rights(&server, &write("/site"), [401, 403, 403, 403, 200]);
+}
+
+#[test]
+fn a_refusal_says_what_was_required_and_what_is_allowed() {
+    let server = server();
+    let call = server.put("/pages/home/properties").xml(BATCH);
+    let viewer = "LOGIN, BROWSE, READ, SUBSCRIBE";
+    call.clone().user("vera", "pw").fails(
+        403,
+        &format!(
+            "Access denied to 'vera' for this request for page id '1'. Operations required are UPDATE. \
+             Operations allowed are {viewer}"
+        ),
+    );
+    call.anonymous().fails(
+        401,
+        &format!(
+            "Operation not allowed by anonymous user: Access denied to 'Anonymous' for this request for page id '1'. \
+             Operations required are UPDATE. Operations allowed are {viewer}"
+        ),
+    );
+}
+
+#[test]
+fn a_request_is_refused_for_the_first_thing_that_is_wrong() {
+    let server = server();
+    let huge = "99999999999";
+    let put = |path: &str| server.put(path).body("<oops");
+    let xml = "application/xml";
+    // Each step mends what the one before was refused for.
+    let step = |call: Call<'_>, status: u16, message: &str| {
+        let answer = call.expecting().is(status);
+        assert!(
+            answer.message().starts_with(message),
+            "{}",
+            answer.message()
+        );
+        assert!(!answer.continued || status == 400, "{message}");
+    };
+    let bad = "/pages/x/properties?redirects=x";
+    let wrong = put(bad)
+        .anonymous()
+        .field("Authorization", basic("vera", "wrong"));
+    step(
+        wrong.field("Content-Length", huge),
+        401,
+        "authentication failed",
+    );
+    step(
+        put(bad).anonymous().field("Content-Length", huge),
+        400,
+        "invalid pageid",
+    );
+    step(
+        put(bad).user("vera", "pw").field("Content-Length", huge),
+        400,
+        "invalid pageid",
+    );
+    let missing = "/pages/99/properties?redirects=x";
+    step(
+        put(missing).anonymous().field("Content-Length", huge),
+        404,
+        "Could not find",
+    );
+    step(
+        put(missing)
+            .user("vera", "pw")
+            .field("Content-Length", huge),
+        404,
+        "Could not find",
+    );
+    let home = "/pages/home/properties?redirects=x";
+    step(
+        put(home).anonymous().field("Content-Length", huge),
+        401,
+        "Operation not allowed",
+    );
+    step(
+        put(home).user("vera", "pw").field("Content-Length", huge),
+        403,
+        "Access denied",
+    );
+    step(
+        put(home).field("Content-Length", huge),
+        415,
+        "there is no Content-Type",
+    );
+    step(
+        put(home)
+            .field("Content-Type", xml)
+            .field("Content-Length", huge),
+        413,
+        "a batch has at most",
+    );
+    step(
+        put(home).field("Content-Type", xml),
+        400,
+        "invalid value for feature parameter 'redirects'",
+    );
+    let answer = put("/pages/home/properties")
+        .field("Content-Type", xml)
+        .expecting()
+        .is(400);
+    assert!(answer.continued && answer.message().contains("line 1"));
+    let item = "<properties><property name='p'/></properties>";
+    let answer = server
+        .put("/pages/home/properties")
+        .xml(item)
+        .expecting()
+        .is(207);
+    assert!(answer.continued);
+}
+
+#[test]
+fn a_new_password_ends_tokens_and_cached_credentials_at_once() {
+    let server = server();
+    let change = |query: &str, by: &str, old: &str, new: &str| {
+        let call = server
+            .put(format!("/users/=carl/password{query}"))
+            .text(new);
+        call.user(by, old).send()
+    };
+    let good = token(&server, "carl", "pw");
+    assert_eq!(who(&current(&server).field("X-Authtoken", &good)), "carl");
+    assert_eq!(who(&current(&server).user("carl", "pw")), "carl");
+    assert!(
+        change("?currentpassword=pw", "carl", "pw", "new")
+            .is(200)
+            .body
+            .is_empty()
+    );
+    assert_eq!(
+        who(&current(&server).field("X-Authtoken", &good)),
+        "Anonymous"
+    );
+    check_challenged(&current(&server).user("carl", "pw").send());
+    assert_eq!(who(&current(&server).user("carl", "new")), "carl");
+    // An administrator need not know the old one.
+    let good = token(&server, "carl", "new");
+    change("", "admin", PASSWORD, "newer").is(200);
+    assert_eq!(
+        who(&current(&server).field("X-Authtoken", &good)),
+        "Anonymous"
+    );
+    check_challenged(&current(&server).user("carl", "new").send());
+    assert_eq!(who(&current(&server).user("carl", "newer")), "carl");
+    assert_eq!(who(&current(&server).user("vera", "pw")), "vera");
+}
+
+#[test]
+fn a_password_is_changed_only_by_who_knows_it_or_an_administrator() {
+    let server = server();
+    let change = |query: &str, by: &str, new: &str| {
+        let call = server
+            .put(format!("/users/=carl/password{query}"))
+            .text(new);
+        call.user(by, "pw").send().status
+    };
+    assert_eq!(change("", "carl", "new"), 400);
+    assert_eq!(change("?currentpassword=wrong", "carl", "new"), 403);
+    assert_eq!(change("?currentpassword=pw", "carl", " "), 400);
+    assert_eq!(change("?currentpassword=pw", "vera", "new"), 403);
+    let anonymous = server
+        .put("/users/=carl/password?currentpassword=pw")
+        .text("new")
+        .anonymous();
+    check_challenged(&anonymous.send());
+    assert_eq!(who(&current(&server).user("carl", "pw")), "carl");
+}
+
+#[test]
+fn a_cookie_does_not_write_for_a_page_of_another_origin() {
+    let server = server();
+    let good = token(&server, "carl", "pw");
+    let own = format!("http://{}", server.address());
+    let cookie = format!("authtoken={good}");
+    let write = |name: &str, value: &str| {
+        let call = server
+            .put("/pages/home/properties/p?abort=never")
+            .text("v")
+            .anonymous();
+        call.field(name, value)
+    };
+    let (by_cookie, by_header) = (("Cookie", &*cookie), ("X-Authtoken", &*good));
+    for (origin, status) in [
+        ("http://evil.example", 403),
+        ("null", 403),
+        (&*format!("{own}0"), 403),
+        (&*own, 200),
+        (&*own.to_uppercase(), 200),
+    ] {
+        write(by_cookie.0, by_cookie.1)
+            .field("Origin", origin)
+            .gives(status);
+        write(by_header.0, by_header.1)
+            .field("Origin", origin)
+            .gives(200);
+    }
+    for (site, status) in [
+        ("cross-site", 403),
+        ("Cross-Site", 403),
+        ("same-origin", 200),
+        ("none", 200),
+    ] {
+        write(by_cookie.0, by_cookie.1)
+            .field("Sec-Fetch-Site", site)
+            .gives(status);
+    }
+    write(by_cookie.0, by_cookie.1).gives(200);
+    // To read is not to write, but a verb that is overridden is.
+    let read = server
+        .get("/users/current/properties")
+        .anonymous()
+        .field("Cookie", &cookie);
+    read.field("Origin", "http://evil.example").gives(200);
+    let overridden = server
+        .post("/pages/home/properties?dream.in.verb=PUT")
+        .xml(BATCH)
+        .anonymous();
+    overridden
+        .field("Cookie", &cookie)
+        .field("Origin", "null")
+        .gives(403);
+}
+
+/// How often each status came back for so many wrong passwords at once.
+fn wrong_at_once(server: &Server, count: usize) -> (usize, usize) {
+    let together = Barrier::new(count);
+    let together = &together;
+    let try_one = move |number: usize| {
+        let password = format!("wrong{number}");
+        let call = server.get("/users/current").user("admin", &password);
+        together.wait();
+        let answer = call.send();
+        if answer.status == 429 {
+            assert!(answer.field("retry-after").unwrap().parse::<u32>().unwrap() >= 1);
+            assert!(answer.message().contains("too many wrong passwords"));
+        }
+        answer.status
+    };
+    let statuses: Vec<u16> = thread::scope(|scope| {
+        let tries: Vec<_> = (0..count)
+            .map(|number| scope.spawn(move || try_one(number)))
+            .collect();
+        tries.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    let of = |status| statuses.iter().filter(|&&s| s == status).count();
+    assert_eq!(of(401) + of(429), count);
+    (of(401), of(429))
+}
+
+#[test]
+fn beyond_ten_wrong_passwords_a_second_it_is_429() {
+    let server = server();
+    let owner = server.get("/users/current");
+    assert_eq!(who(&owner), "admin");
+    for _ in 0..5 {
+        check_challenged(&server.get("/users/current").user("nobody", "wrong").send());
+    }
+    let (wrong, throttled) = wrong_at_once(&server, 64);
+    assert!(wrong >= 10 && throttled >= 1, "{wrong} {throttled}");
+    // Neither the owner, whose password is remembered, nor other accounts are locked out.
+    assert_eq!(who(&owner), "admin");
+    assert_eq!(who(&current(&server).user("carl", "pw")), "carl");
+}
+
+#[test]
+fn a_right_password_on_many_connections_at_once_is_no_guess() {
+    let server = Server::start();
+    let together = Barrier::new(40);
+    thread::scope(|scope| {
+        for _ in 0..40 {
+            scope.spawn(|| {
+                together.wait();
+                assert_eq!(who(&server.get("/users/current")), "admin");
+            });
+        }
+    });
+}
+
+#[test]
+fn an_address_is_shown_to_its_owner_alone() {
+    let server = server();
+    let document = "<user><username>anna</username><email>melder@mindtouch.com</email></user>";
+    server
+        .post("/users?accountpassword=pw")
+        .xml(document)
+        .gives(200);
+    server
+        .put("/pages/home/properties/p")
+        .text("v")
+        .user("anna", "pw")
+        .gives(200);
+    let shown = |call: Call<'_>| -> Node {
+        let list = call.gives(200).xml();
+        list.property("p").child("user.modified").clone()
+    };
+    let list = || server.get("/pages/home/properties");
+    for (call, address) in [
+        (list(), None),
+        (list().anonymous(), None),
+        (list().user("carl", "pw"), None),
+        (list().user("anna", "pw"), Some("melder@mindtouch.com")),
+    ] {
+        let user = shown(call);
+        let email = user.child("email");
+        match address {
+            Some(address) => assert_eq!((&*email.text, email.find_attr("hidden")), (address, None)),
+            None => assert_eq!(
+                (&*email.text, email.find_attr("hidden")),
+                ("", Some("true"))
+            ),
+        }
+        let hash = "637b79dca5c8ebdc4347bccca42d3487";
+        assert_eq!(user.child("hash.email").text, hash);
+        assert_eq!(
+            user.child("uri.gravatar").text,
+            format!("http://www.gravatar.com/avatar/{hash}.png")
+        );
+        let names = "nick username fullname email hash.email uri.gravatar";
+        assert_eq!(user.names().join(" "), names);
+    }
+}

@@ -1,0 +1,386 @@
+//! The program at the prompt: what it says, how it ends, and what it does to the files around it
+//! (`promises.md` §1.5, §1.6).
+
+use crate::harness::{PASSWORD, Server, mode, program, properties, run};
+use rusqlite::Connection as Database;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use tempfile::{TempDir, tempdir};
+
+/// Everything in a folder, byte for byte.
+fn contents_of(dir: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files: Vec<_> = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.file_type().unwrap().is_file())
+        .map(|entry| {
+            let name = entry.file_name().into_string().unwrap();
+            (name, std::fs::read(entry.path()).unwrap())
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+fn serve(db: &Path, listen: &str) -> Command {
+    let mut command = program(["serve", "--listen", listen, "--db"]);
+    command.arg(db).env("PROPSTORE_ADMIN_PASSWORD", PASSWORD);
+    command
+}
+
+#[test]
+fn without_a_command_it_says_how_it_is_used() {
+    for arguments in [&[][..], &["surf"], &["serve", "--nothing"], &["serve", "x"]] {
+        let (code, out, err) = run(program(arguments));
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{arguments:?}");
+        assert!(err.contains("Usage: propstore"), "{err}");
+    }
+    for arguments in [
+        ["serve", "--public-url", "wiki.example"],
+        ["serve", "--public-url", "https://wiki.example/path"],
+        ["serve", "--head-bytes-max", "8191"],
+        ["serve", "--batch-bytes-max", "many"],
+    ] {
+        let (code, _, err) = run(program(arguments));
+        assert_eq!(code, Some(2), "{arguments:?}");
+        assert!(err.contains(arguments[1]), "{err}");
+    }
+}
+
+#[test]
+fn help_and_version_go_to_stdout() {
+    let (code, out, err) = run(program(["--help"]));
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    assert!(
+        out.contains("Usage: propstore") && out.contains("serve"),
+        "{out}"
+    );
+    let (code, out, _) = run(program(["serve", "--help"]));
+    assert_eq!(code, Some(0));
+    for flag in [
+        "--db",
+        "PROPSTORE_DB",
+        "--listen",
+        "PROPSTORE_LISTEN",
+        "--file-bytes-max",
+        "PROPSTORE_FILE_BYTES_MAX",
+        "104857600",
+    ] {
+        assert!(out.contains(flag), "{flag}: {out}");
+    }
+    let (code, out, _) = run(program(["--version"]));
+    assert_eq!(
+        (code, out),
+        (
+            Some(0),
+            format!("propstore {}\n", env!("CARGO_PKG_VERSION"))
+        )
+    );
+}
+
+/// It ends at once with one clear line, and leaves the folder as it was.
+fn check_refused(dir: &TempDir, command: Command, says: &str) {
+    let before = contents_of(dir.path());
+    let (code, out, err) = run(command);
+    assert!(code.is_some_and(|code| code != 0), "{code:?}");
+    assert_eq!(out, "");
+    assert!(err.contains(says), "{err}");
+    assert_eq!(err.trim_end().lines().count(), 1, "{err}");
+    assert_eq!(contents_of(dir.path()), before, "{err}");
+}
+
+#[test]
+fn an_empty_password_is_refused_and_leaves_no_database() {
+    for password in ["", "  "] {
+        let dir = tempdir().unwrap();
+        let mut command = serve(&dir.path().join("test.db"), "127.0.0.1:0");
+        command.env("PROPSTORE_ADMIN_PASSWORD", password);
+        check_refused(&dir, command, "PROPSTORE_ADMIN_PASSWORD is empty");
+    }
+}
+
+#[test]
+fn a_port_in_use_is_one_line_and_leaves_no_database() {
+    let dir = tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let command = serve(&dir.path().join("test.db"), &address);
+    check_refused(&dir, command, &format!("cannot listen on {address}"));
+    for listen in ["127.0.0.1:99999", "nowhere", "256.0.0.1:80"] {
+        let command = serve(&dir.path().join("test.db"), listen);
+        check_refused(&dir, command, &format!("cannot listen on {listen}"));
+    }
+}
+
+#[test]
+fn what_is_no_database_of_ours_is_refused_and_left_untouched() {
+    let dir = tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    std::fs::create_dir(at("folder")).unwrap();
+    std::fs::write(at("text"), "hello\n".repeat(1000)).unwrap();
+    std::fs::write(at("short"), "SQLite format 3\0").unwrap();
+    let other = Database::open(at("other")).unwrap();
+    other
+        .execute_batch("CREATE TABLE t (x); INSERT INTO t VALUES (1)")
+        .unwrap();
+    drop(other);
+    // Ours, made by a start, then changed.
+    for name in ["newer", "half", "zeroed"] {
+        let shared = Arc::new(tempdir().unwrap());
+        let mut server = Server::on(Arc::clone(&shared), &[]);
+        server.signal("TERM");
+        server.wait();
+        std::fs::copy(server.db(), at(name)).unwrap();
+    }
+    let newer = Database::open(at("newer")).unwrap();
+    newer.pragma_update(None, "journal_mode", "DELETE").unwrap();
+    newer.pragma_update(None, "user_version", 1000).unwrap();
+    drop(newer);
+    let mut header = std::fs::read(at("zeroed")).unwrap();
+    header[..16].fill(0);
+    std::fs::write(at("zeroed"), header).unwrap();
+    for (name, says) in [
+        ("folder", "it is not a file"),
+        ("text", "it is not an SQLite database"),
+        ("short", "it is too short"),
+        ("other", "a database of another program"),
+        ("newer", "use a newer propstore"),
+        ("zeroed", "it is not an SQLite database"),
+        ("missing/test.db", "cannot open the database"),
+    ] {
+        check_refused(&dir, serve(&at(name), "127.0.0.1:0"), says);
+    }
+    let half = std::fs::read(at("half")).unwrap();
+    std::fs::write(at("half"), &half[..half.len() / 2]).unwrap();
+    check_refused(&dir, serve(&at("half"), "127.0.0.1:0"), "half");
+}
+
+#[test]
+fn a_random_password_is_told_once() {
+    let dir = Arc::new(tempdir().unwrap());
+    let start = || {
+        let mut command = serve(&dir.path().join("test.db"), "127.0.0.1:0");
+        command.env_remove("PROPSTORE_ADMIN_PASSWORD");
+        let told = dir.path().join("told");
+        command.stdout(Stdio::from(std::fs::File::create(&told).unwrap()));
+        let mut server = Server::spawn(command, Arc::clone(&dir));
+        // It is told before anybody can sign in, and the address after that.
+        server.get("/pages/home/properties").anonymous().gives(200);
+        (std::fs::read_to_string(told).unwrap(), {
+            server.signal("TERM");
+            assert!(server.wait().success());
+            server.log()
+        })
+    };
+    let (told, log) = start();
+    let says = "The password of admin is ";
+    let password = told
+        .split_once(says)
+        .unwrap()
+        .1
+        .split_whitespace()
+        .next()
+        .unwrap();
+    assert!(password.len() >= 20);
+    assert!(!log.contains(password), "no password stands in the log");
+    assert_eq!(told.matches(says).count(), 1);
+    let (again, _) = start();
+    assert!(!again.contains(says), "{again}");
+    let server = Server::on(dir, &[]);
+    server
+        .get("/site/properties")
+        .user("admin", password)
+        .gives(200);
+    server.get("/site/properties").gives(401);
+}
+
+#[test]
+fn a_later_start_keeps_the_password_of_the_account() {
+    let first = Server::start();
+    let dir = first.kill();
+    for password in ["another", ""] {
+        let mut command = serve(&dir.path().join("test.db"), "127.0.0.1:0");
+        command
+            .env("PROPSTORE_ADMIN_PASSWORD", password)
+            .stdout(Stdio::null());
+        let server = Server::spawn(command, Arc::clone(&dir));
+        server.get("/site/properties").gives(200);
+        server
+            .get("/site/properties")
+            .user("admin", "another")
+            .gives(401);
+    }
+}
+
+#[test]
+fn the_password_is_neither_in_the_log_nor_in_the_database() {
+    let mut server = Server::start();
+    server.account("anna", "a very secret word", "Viewer");
+    let token = server
+        .get("/users/authenticate")
+        .user("anna", "a very secret word")
+        .gives(200);
+    server.signal("TERM");
+    server.wait();
+    let db = std::fs::read(server.db()).unwrap();
+    for secret in [PASSWORD, "a very secret word", token.text()] {
+        assert!(!server.log().contains(secret));
+        assert!(
+            !db.windows(secret.len())
+                .any(|window| window == secret.as_bytes())
+        );
+    }
+}
+
+#[test]
+fn the_files_of_a_database_belong_to_their_owner_alone() {
+    let dir = Arc::new(tempdir().unwrap());
+    let mut command = Command::new("sh");
+    command.args([
+        "-c",
+        "umask 022; exec \"$0\" serve --listen 127.0.0.1:0 --db \"$1\"",
+    ]);
+    command
+        .arg(env!("CARGO_BIN_EXE_propstore"))
+        .arg(dir.path().join("test.db"));
+    command
+        .env("PROPSTORE_ADMIN_PASSWORD", PASSWORD)
+        .stdout(Stdio::null());
+    let server = Server::spawn(command, dir);
+    server.property("/pages/home", "p", "v");
+    for suffix in ["", "-wal", "-shm"] {
+        let path = server.dir().path().join(format!("test.db{suffix}"));
+        assert_eq!(mode(&path), 0o600, "{suffix}");
+    }
+}
+
+#[test]
+fn an_empty_database_needs_less_than_two_mebibytes() {
+    let server = Server::start();
+    server.property("/pages/home", "p", "v");
+    let bytes: usize = contents_of(server.dir().path())
+        .iter()
+        .map(|(_, bytes)| bytes.len())
+        .sum();
+    assert!(bytes < 2 << 20, "{bytes}");
+}
+
+/// A signal ends an idle server with 0, and leaves one file that has everything in it.
+fn check_idle_end(signal: &str) {
+    let mut server = Server::start();
+    let _idle = server.connect();
+    let mut kept_alive = server.connect();
+    let put = server.put("/pages/home/properties/p").text("v");
+    kept_alive.send(put.request()).is(200);
+    server.signal(signal);
+    assert_eq!(server.wait().code(), Some(0), "{}", server.log());
+    assert!(kept_alive.is_closed());
+    let names: Vec<String> = contents_of(server.dir().path())
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(names, ["test.db"]);
+    let again = Server::on(server.dir(), &[]);
+    assert_eq!(again.get("/pages/home/properties/p").gives(200).text(), "v");
+}
+
+/// A signal in the middle of a batch lets it finish, and lets nobody else in.
+fn check_end_in_flight(signal: &str) {
+    let mut server = Server::start();
+    let document = "<properties><property name='p'><contents type='text/plain'>v</contents></property></properties>";
+    let call = server.put("/pages/home/properties").xml(document);
+    let request = call.request().clone().field("Expect", "100-continue");
+    let mut connection = server.connect();
+    connection.write(&request.head());
+    // The server reads the body now, so the request is in flight.
+    assert_eq!(connection.read_one("PUT").status, 100);
+    let (half, rest) = document.as_bytes().split_at(40);
+    connection.write(half);
+    server.signal(signal);
+    server.wait_for_log("finishing what is in flight");
+    connection.write(rest);
+    let answer = connection.read("PUT").is(200).xml();
+    assert_eq!(answer.attr("count"), "1");
+    assert_eq!(server.wait().code(), Some(0), "{}", server.log());
+    let again = Server::on(server.dir(), &[]);
+    assert_eq!(again.get("/pages/home/properties/p").gives(200).text(), "v");
+}
+
+#[test]
+fn sigterm_ends_an_idle_server_with_0() {
+    check_idle_end("TERM");
+}
+
+#[test]
+fn sigint_ends_an_idle_server_with_0() {
+    check_idle_end("INT");
+}
+
+#[test]
+fn sigterm_lets_the_batch_in_flight_finish() {
+    check_end_in_flight("TERM");
+}
+
+#[test]
+fn sigint_lets_the_batch_in_flight_finish() {
+    check_end_in_flight("INT");
+}
+
+#[test]
+fn what_is_still_in_flight_after_the_grace_is_cut_off() {
+    let mut server = Server::with(&["--shutdown-grace-secs", "0"]);
+    let call = server.put("/pages/home/properties").xml("<properties>");
+    let request = call
+        .request()
+        .clone()
+        .field("Content-Length", "99")
+        .field("Expect", "100-continue");
+    let mut connection = server.connect();
+    connection.write(&request.head());
+    assert_eq!(connection.read_one("PUT").status, 100);
+    server.signal("TERM");
+    assert_eq!(server.wait().code(), Some(0), "{}", server.log());
+    assert!(connection.is_closed());
+}
+
+#[test]
+fn flags_can_be_given_by_the_environment_and_the_flag_wins() {
+    let dir = Arc::new(tempdir().unwrap());
+    let mut command = program(["serve", "--batch-changes-max", "2"]);
+    command
+        .env("PROPSTORE_ADMIN_PASSWORD", PASSWORD)
+        .env("PROPSTORE_DB", dir.path().join("test.db"))
+        .env("PROPSTORE_LISTEN", "127.0.0.1:0")
+        .env("PROPSTORE_PUBLIC_URL", "http://wiki.example")
+        .env("PROPSTORE_PROPERTY_BYTES_MAX", "10")
+        .env("PROPSTORE_BATCH_BYTES_MAX", "1000")
+        .env("PROPSTORE_BATCH_CHANGES_MAX", "1")
+        .stdout(Stdio::null());
+    let server = Server::spawn(command, dir);
+    assert!(server.db().exists());
+    let list = server.get("/pages/home/properties").gives(200).xml();
+    assert!(list.attr("href").starts_with("http://wiki.example/"));
+    let put = |text: &str| {
+        server
+            .put("/pages/home/properties/p?abort=never")
+            .text(text)
+    };
+    put(&"x".repeat(10)).gives(200);
+    put(&"x".repeat(11)).gives(413);
+    let batch = |count: usize| {
+        let document = properties(0..count, |n| format!("<property name='n{n}'/>"));
+        server.batch("/pages/home", document)
+    };
+    batch(2).is(207);
+    batch(3).is(400);
+    let big = format!("<properties>{}</properties>", " ".repeat(1000));
+    server.batch("/pages/home", big).is(413);
+    let item = "<property name='q'><contents type='text/plain'>01234567890</contents></property>";
+    let refused = server
+        .batch("/pages/home", format!("<properties>{item}</properties>"))
+        .is(207)
+        .xml();
+    assert_eq!(refused.property("q").child("status").attr("code"), "400");
+}

@@ -1,0 +1,25 @@
+//! The program from outside: each test starts the real binary on a fresh database and talks HTTP to it.
+//!
+//! What is promised stands in the names of the tests; each module has one small function that a case goes through. The
+//! client of [`harness`] refuses every answer of 500 and above, so each test also shows that there is none.
+
+#[cfg(test)]
+mod auth;
+#[cfg(test)]
+mod batch;
+#[cfg(test)]
+mod cli;
+#[cfg(test)]
+mod durability;
+#[cfg(test)]
+mod errors;
+#[cfg(test)]
+mod files;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod names;
+#[cfg(test)]
+mod single;
+#[cfg(test)]
+mod tidy;
