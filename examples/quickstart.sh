@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 bin=${1:-}
 if [ -z "$bin" ]; then
     cargo build --quiet --release
-    bin=target/release/propstore
+    bin=${CARGO_TARGET_DIR:-target}/release/propstore
 fi
 
 work=$(mktemp -d)

@@ -148,12 +148,7 @@ async fn serve(options: Serve) -> Result<(), CliError> {
     let base = options
         .public_url
         .unwrap_or_else(|| format!("http://{address}"));
-    let user = match &told {
-        Some(FirstPassword::Random(password)) => format!("admin:{password}"),
-        // curl asks for the password.
-        Some(FirstPassword::Given(_)) | None => "admin".to_owned(),
-    };
-    print(&greeting(&base, &user))?;
+    print(&greeting(&base))?;
     let shutdown = async {
         let name = tokio::select! {
             _ = terminate.recv() => "SIGTERM",
@@ -210,16 +205,16 @@ fn first_password() -> Result<FirstPassword, String> {
     }
 }
 
-/// The main job, ready to be pasted.
-fn greeting(base: &str, user: &str) -> String {
+/// The main job, ready to be pasted; curl asks for the password.
+fn greeting(base: &str) -> String {
     let api = format!("{base}/@api/deki");
     format!(
         "
 Put a file on the page home; its number is the id in the answer (here it is taken to be 2):
-  curl -u {user} -T LICENSE {api}/pages/home/files/=LICENSE
+  curl -u admin -T LICENSE {api}/pages/home/files/=LICENSE
 Put a property on it, then send a batch that adds two properties and removes the first, then list them:
-  curl -u {user} -H \"Slug: iscopyright\" -H \"Content-Type: text/plain\" -d no {api}/files/2/properties
-  curl -u {user} -H \"Content-Type: application/xml\" -T examples/fileprop.xml -i {api}/files/2/properties
+  curl -u admin -H \"Slug: iscopyright\" -H \"Content-Type: text/plain\" -d no {api}/files/2/properties
+  curl -u admin -H \"Content-Type: application/xml\" -T examples/fileprop.xml -i {api}/files/2/properties
   curl {api}/files/2/properties
 "
     )

@@ -43,11 +43,11 @@ pub struct Limits {
     /// The most connections at a time; further ones wait to be accepted
     #[arg(
         long,
-        env = "PROPSTORE_CONNECTIONS_MAX",
+        env = "PROPSTORE_CONNECTIONS_MAX", value_parser = clap::value_parser!(u32).range(1..),
         default_value_t = 1024,
         value_name = "N"
     )]
-    pub connections_max: usize,
+    pub connections_max: u32,
 
     /// The largest head of a request, in bytes
     #[arg(long, env = "PROPSTORE_HEAD_BYTES_MAX", default_value_t = 256 << 10, value_name = "BYTES",

@@ -75,6 +75,9 @@ pub enum Fault {
     /// More is waiting than may wait.
     #[error("the server is busy; try again in a second")]
     Overloaded,
+    /// Another process holds the database.
+    #[error("the database is locked by another process; try again when that has ended")]
+    Locked,
     /// The disk is full.
     #[error("there is no room left on the disk of the server; nothing was written")]
     Full,
@@ -105,7 +108,7 @@ impl Fault {
             Fault::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Fault::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Fault::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
-            Fault::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Fault::Overloaded | Fault::Locked => StatusCode::SERVICE_UNAVAILABLE,
             Fault::Full => StatusCode::INSUFFICIENT_STORAGE,
             Fault::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -116,7 +119,7 @@ impl Fault {
     pub fn retry_secs(&self) -> Option<u32> {
         match self {
             Fault::TooManyGuesses { retry_secs } => Some(*retry_secs),
-            Fault::Overloaded => Some(1),
+            Fault::Overloaded | Fault::Locked => Some(1),
             Fault::Full => Some(10),
             Fault::Refused(_)
             | Fault::WrongCredentials

@@ -125,7 +125,6 @@ pub fn bare_etag(value: &str) -> &str {
 /// A value without the quotes that stand around it.
 #[must_use]
 pub fn unquoted(value: &str) -> &str {
-    let value = value.trim();
     let inside = |quote| {
         value
             .strip_prefix(quote)

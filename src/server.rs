@@ -48,7 +48,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), StoreDied> {
     let (stop, stopping) = watch::channel(());
-    let permits = Arc::new(Semaphore::new(limits.connections_max));
+    let permits = Arc::new(Semaphore::new(limits.connections_max as usize));
     let mut connections = JoinSet::new();
     let mut shutdown = std::pin::pin!(shutdown);
     let end = loop {

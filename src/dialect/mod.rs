@@ -11,8 +11,9 @@ use crate::config::Limits;
 use crate::fault::Fault;
 use crate::http::{Answer, Head};
 use crate::model::{
-    Address, Batch, Body, File, FileView, ListQuery, Listing, NodeId, Outcome, Place, Principal,
-    PropertyKey, PropertyName, PropertyView, Revision, Right, Role, Timestamp, User, UserId,
+    Address, Batch, Body, File, FileHistory, FileView, ListQuery, Listing, NodeId, Outcome, Place,
+    Principal, PropertyKey, PropertyName, PropertyView, Revision, Right, Role, Timestamp, User,
+    UserId,
 };
 use bytes::Bytes;
 use http::Method;
@@ -234,6 +235,13 @@ pub enum Call {
         /// Says it.
         reply: Reply<FileView>,
     },
+    /// For all revisions of a file.
+    FileHistory {
+        /// Which.
+        id: NodeId,
+        /// Says them.
+        reply: Reply<FileHistory>,
+    },
     /// For an account.
     User {
         /// Which.
@@ -305,6 +313,7 @@ impl std::fmt::Debug for Call {
             Call::Read { .. } => "Read",
             Call::File { .. } => "File",
             Call::FileView { .. } => "FileView",
+            Call::FileHistory { .. } => "FileHistory",
             Call::User { .. } => "User",
             Call::Users { .. } => "Users",
             Call::AddUser { .. } => "AddUser",

@@ -13,39 +13,73 @@ use std::sync::Arc;
 /// The most bytes that a media type may have, its parameters included.
 pub const MEDIA_TYPE_BYTES_MAX: usize = 255;
 
+/// Types that nearly every property has. They need neither memory nor counting of references.
+const COMMON: [&str; 8] = [
+    "text/plain",
+    "text/plain; charset=utf-8",
+    "application/octet-stream",
+    "application/xml",
+    "application/xml; charset=utf-8",
+    "application/json",
+    "text/html; charset=utf-8",
+    "text/css; charset=utf-8",
+];
+
 /// A media type in one spelling: type and subtype in lower case, then each parameter as `; name=value`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct MediaType(Arc<str>);
+#[derive(Clone, Debug)]
+pub struct MediaType(Spelling);
+
+#[derive(Clone, Debug)]
+enum Spelling {
+    Common(&'static str),
+    Other(Arc<str>),
+}
+
+impl PartialEq for MediaType {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for MediaType {}
 
 impl MediaType {
     /// `application/octet-stream`: what is stored when nobody said a type.
     #[must_use]
     pub fn octet_stream() -> Self {
-        MediaType("application/octet-stream".into())
+        MediaType(Spelling::Common(COMMON[2]))
     }
 
     /// `text/plain; charset=utf-8`.
     #[must_use]
     pub fn text_utf8() -> Self {
-        MediaType("text/plain; charset=utf-8".into())
+        MediaType(Spelling::Common(COMMON[1]))
+    }
+
+    fn common(text: &str) -> Option<Self> {
+        let known = COMMON.into_iter().find(|known| *known == text)?;
+        Some(MediaType(Spelling::Common(known)))
     }
 
     /// The whole type with its parameters.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        match &self.0 {
+            Spelling::Common(text) => text,
+            Spelling::Other(text) => text,
+        }
     }
 
     /// Type and subtype without parameters, such as `text/plain`.
     #[must_use]
     pub fn essence(&self) -> &str {
-        self.0.split(';').next().unwrap_or_default()
+        self.as_str().split(';').next().unwrap_or_default()
     }
 
     /// Whether this is `text/…`.
     #[must_use]
     pub fn is_text(&self) -> bool {
-        self.0.starts_with("text/")
+        self.as_str().starts_with("text/")
     }
 
     /// Whether this is XML: `…/xml` or `…/…+xml`.
@@ -64,7 +98,7 @@ impl MediaType {
     /// The value of the parameter `charset`, as it was given and without quotes.
     #[must_use]
     pub fn charset_label(&self) -> Option<&str> {
-        let mut pairs = parameters(&self.0)
+        let mut pairs = parameters(self.as_str())
             .skip(1)
             .filter_map(|p| p.trim_start().split_once('='));
         // What needs quotes is not the name of a charset, and everything else has none in the one spelling.
@@ -83,7 +117,7 @@ impl MediaType {
 
 impl fmt::Display for MediaType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
@@ -134,6 +168,9 @@ impl FromStr for MediaType {
 
     /// Reads a media type as RFC 9110 §8.3.1 writes it.
     fn from_str(text: &str) -> Result<Self, ()> {
+        if let Some(common) = MediaType::common(text) {
+            return Ok(common);
+        }
         if text.len() > MEDIA_TYPE_BYTES_MAX {
             return Err(());
         }
@@ -154,7 +191,8 @@ impl FromStr for MediaType {
         if normal.len() > MEDIA_TYPE_BYTES_MAX {
             Err(())
         } else {
-            Ok(MediaType(normal.into()))
+            Ok(MediaType::common(&normal)
+                .unwrap_or_else(|| MediaType(Spelling::Other(normal.into()))))
         }
     }
 }

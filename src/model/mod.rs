@@ -29,5 +29,6 @@ pub use tree::{
     NodeKind, Place,
 };
 pub use view::{
-    FileView, ListQuery, Listing, NameFilter, NamePattern, PropertyView, SHOWN_BYTES, Users,
+    FileHistory, FileView, ListQuery, Listing, NameFilter, NamePattern, PropertyView, SHOWN_BYTES,
+    Users,
 };

@@ -99,6 +99,15 @@ pub struct PropertyView {
     pub users: Users,
 }
 
+/// All revisions of a file.
+#[derive(Clone, Debug)]
+pub struct FileHistory {
+    /// What is known of the file now.
+    pub view: FileView,
+    /// The revisions, oldest first.
+    pub revisions: Vec<File>,
+}
+
 /// A file, where it lies, and its properties.
 #[derive(Clone, Debug)]
 pub struct FileView {

@@ -161,6 +161,11 @@ impl Exchange<'_> {
                 let much = view.properties.properties.len() >= OFFLOAD_PROPERTIES;
                 offload(much, self.number, move || reply(view)).await
             }
+            Call::FileHistory { id, reply } => {
+                let history = self.told(store.file_history(id).await)?;
+                let much = history.revisions.len() >= OFFLOAD_PROPERTIES;
+                offload(much, self.number, move || reply(history)).await
+            }
             Call::User { id, reply } => reply(self.told(store.user(id).await)?),
             Call::Users { reply } => reply(self.told(store.users().await)?),
             Call::AddUser { user, reply } => reply(self.add_user(user, at).await?),
@@ -237,7 +242,8 @@ impl Exchange<'_> {
     pub(super) fn told<T>(&self, result: Result<T, StoreError>) -> Result<T, Fault> {
         result.map_err(|error| match error {
             StoreError::Refused(refusal) => Fault::Refused(refusal),
-            StoreError::Overloaded | StoreError::Busy => Fault::Overloaded,
+            StoreError::Overloaded => Fault::Overloaded,
+            StoreError::Busy => Fault::Locked,
             StoreError::Full => Fault::Full,
             StoreError::Closed => {
                 self.service.failed.notify_one();
@@ -270,6 +276,12 @@ impl Exchange<'_> {
                 too_large,
             } => (*bytes_max, too_large),
         };
+        if let Some(encoding) = headers.get(header::CONTENT_ENCODING)
+            && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
+        {
+            let what = "the body has a Content-Encoding: send it as it is, without one";
+            return Err(Fault::UnsupportedMediaType(what.to_owned()));
+        }
         match headers
             .get(header::CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok()?.parse::<u64>().ok())

@@ -21,6 +21,7 @@ use crate::model::{User, UserId};
 use crate::store::Store;
 use exchange::Exchange;
 use http::header::{self, HeaderMap, HeaderValue};
+use http::uri::Authority;
 use http::{Method, Request, Response, StatusCode, Version, request};
 use hyper::body::Incoming;
 use std::error::Error;
@@ -127,7 +128,8 @@ impl Service {
             dialect.fault(&head, base.as_deref().unwrap_or_default(), &fault)
         });
         let method = exchange.method.clone();
-        if !exchange.settle_body(&head.headers).await {
+        // Without a host it is not clear for whom the requests behind this one are.
+        if !exchange.settle_body(&head.headers).await || base.is_err() {
             answer = answer.with(header::CONNECTION, "close");
         }
         tracing::debug!(
@@ -182,8 +184,8 @@ impl Service {
             (Hosts::One(host), None) => host.to_owned(),
             (Hosts::None, None) => connection.local.to_string(),
         };
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._:[]~%!$&'()*+,;=".contains(&b);
-        if host.is_empty() || !host.bytes().all(plain) {
+        let is_host = host.parse::<Authority>().is_ok() && !host.contains(['@', '<', '>', '"']);
+        if !is_host {
             return Err("the Host header is not the name of a host");
         }
         Ok(self

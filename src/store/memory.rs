@@ -6,8 +6,8 @@
 use super::{Account, CHUNK_BYTES, NewAccount, NewToken, Store, StoreError, Ticket, folded};
 use crate::model::{
     Access, Address, Batch, Body, Change, ContentId, DESCRIPTION_PROPERTY, Done, Edit, File,
-    FileView, Found, Ground, Language, ListQuery, Listing, NextIds, Node, NodeId, NodeKind,
-    NodeName, Outcome, Place, Principal, Property, PropertyId, PropertyKey, PropertyName,
+    FileHistory, FileView, Found, Ground, Language, ListQuery, Listing, NextIds, Node, NodeId,
+    NodeKind, NodeName, Outcome, Place, Principal, Property, PropertyId, PropertyKey, PropertyName,
     PropertyView, Refusal, ResourceId, Revision, Role, Snapshot, Timestamp, User, UserId, Users,
     decide, rights_on,
 };
@@ -543,6 +543,16 @@ impl Store for Memory {
 
     fn file_view(&self, id: NodeId, revision: Option<Revision>) -> Ticket<FileView> {
         self.answer(|state| state.file_view(id, revision))
+    }
+
+    fn file_history(&self, id: NodeId) -> Ticket<FileHistory> {
+        self.answer(|state| {
+            let mut view = state.file_view(id, None)?;
+            let revisions = state.live_file(id)?.revisions.clone();
+            let writers = revisions.iter().map(|file| &file.modified_by);
+            view.properties.users.extend(state.users_of(writers));
+            Ok(FileHistory { view, revisions })
+        })
     }
 
     fn stage(&self, _at: Timestamp) -> Ticket<ContentId> {

@@ -12,9 +12,9 @@ pub use memory::Memory;
 pub use sqlite::{OpenError, Setup, Sqlite, SqliteOptions};
 
 use crate::model::{
-    Address, Batch, ContentId, File, FileView, Language, ListQuery, Listing, NameFilter, NodeId,
-    Outcome, Place, Principal, PropertyKey, PropertyName, PropertyView, Refusal, ResourceId,
-    Revision, Role, SHOWN_BYTES, Timestamp, User, UserId,
+    Address, Batch, ContentId, File, FileHistory, FileView, Language, ListQuery, Listing,
+    NameFilter, NodeId, Outcome, Place, Principal, PropertyKey, PropertyName, PropertyView,
+    Refusal, ResourceId, Revision, Role, SHOWN_BYTES, Timestamp, User, UserId,
 };
 use bytes::Bytes;
 use std::error::Error;
@@ -53,6 +53,9 @@ pub trait Store: Send + Sync {
 
     /// The same with where it lies and with its properties.
     fn file_view(&self, id: NodeId, revision: Option<Revision>) -> Ticket<FileView>;
+
+    /// All revisions of a file, with what is known of it now.
+    fn file_history(&self, id: NodeId) -> Ticket<FileHistory>;
 
     /// Begins a content that will come in pieces.
     fn stage(&self, at: Timestamp) -> Ticket<ContentId>;

@@ -903,3 +903,13 @@ fn an_address_is_shown_to_its_owner_alone() {
         assert_eq!(user.names().join(" "), names);
     }
 }
+
+#[test]
+fn the_anonymous_account_gets_no_password() {
+    let server = Server::start();
+    server.put("/users/2/password").text("secret").gives(400);
+    server
+        .get("/users/current")
+        .user("Anonymous", "secret")
+        .gives(401);
+}

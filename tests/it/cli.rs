@@ -115,6 +115,21 @@ fn a_port_in_use_is_one_line_and_leaves_no_database() {
 }
 
 #[test]
+fn a_database_is_served_by_one_propstore_at_a_time() {
+    let mut server = Server::start();
+    let (code, out, err) = run(serve(&server.db(), "127.0.0.1:0"));
+    assert_eq!((code, &*out), (Some(1), ""));
+    assert!(
+        err.contains("is served by another propstore") && err.lines().count() == 1,
+        "{err}"
+    );
+    server.get("/pages/home/properties").gives(200);
+    server.signal("TERM");
+    assert!(server.wait().success());
+    Server::on(server.dir(), &[]);
+}
+
+#[test]
 fn what_is_no_database_of_ours_is_refused_and_left_untouched() {
     let dir = tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
@@ -186,6 +201,7 @@ fn a_random_password_is_told_once() {
     assert!(password.len() >= 20);
     assert!(!log.contains(password), "no password stands in the log");
     assert_eq!(told.matches(says).count(), 1);
+    assert_eq!(told.matches(password).count(), 1, "{told}");
     let (again, _) = start();
     assert!(!again.contains(says), "{again}");
     let server = Server::on(dir, &[]);

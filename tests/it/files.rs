@@ -563,3 +563,110 @@ fn files_need_the_right_to_read_or_to_update_their_page() {
     assert_eq!(read(server.get(&file).anonymous()).text(), "content");
     assert_eq!(read(server.get(&file).user("vera", "pw")).text(), "content");
 }
+
+#[test]
+fn all_revisions_of_a_file_are_listed_oldest_first() {
+    let server = Server::start();
+    let path = format!("{ON_HOME}a.txt");
+    let id = upload(&server, &path, "text/plain", "one")
+        .attr("id")
+        .to_owned();
+    upload(&server, &path, "text/html", "second");
+    upload(&server, &format!("/files/{id}/=b.txt"), "text/css", "3");
+    for path in [
+        format!("/files/{id}/revisions"),
+        format!("{ON_HOME}b.txt/revisions"),
+    ] {
+        let files = server.get(path).anonymous().gives(200).xml();
+        assert_eq!((files.name.as_str(), files.attr("count")), ("files", "3"));
+        assert!(
+            files
+                .attr("href")
+                .ends_with(&format!("/files/{id}/revisions"))
+        );
+        let told: Vec<String> = files
+            .all("file")
+            .into_iter()
+            .map(|file| {
+                let contents = file.child("contents");
+                format!(
+                    "{} {} {} {} {}",
+                    file.attr("revision"),
+                    file.child("filename").text,
+                    contents.attr("type"),
+                    contents.attr("size"),
+                    file.child("revisions").attr("count")
+                )
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "1 a.txt text/plain 3 3",
+                "2 a.txt text/html 6 3",
+                "3 b.txt text/css 1 3"
+            ]
+        );
+    }
+    server.delete(format!("/files/{id}")).gives(200);
+    server
+        .get(format!("/files/{id}/revisions"))
+        .fails(404, "File has been removed");
+}
+
+#[test]
+fn the_description_is_a_text_and_the_property_of_that_name() {
+    let server = Server::start();
+    let file = server.file("a.txt");
+    let description = format!("{file}/description");
+    let text = |expected: &str| {
+        let answer = server.get(&description).anonymous().gives(200);
+        assert_eq!(
+            answer.field("content-type"),
+            Some("text/plain; charset=utf-8")
+        );
+        assert_eq!(answer.text(), expected);
+    };
+    text("");
+    server.put(&description).text("gr\u{fc}n").gives(200);
+    text("gr\u{fc}n");
+    let document = server.get(format!("{file}/info")).gives(200).xml();
+    assert_eq!(document.child("description").text, "gr\u{fc}n");
+    let property = format!("{file}/properties/urn%253Adeki.mindtouch.com%2523description");
+    assert_eq!(content(&server, &property), "gr\u{fc}n");
+    server
+        .put(format!("{property}?abort=never"))
+        .text("again")
+        .gives(200);
+    text("again");
+    server.delete(&description).gives(200);
+    text("");
+    assert_eq!(content(&server, &property), "");
+    server.put(&description).anonymous().text("x").gives(401);
+}
+
+#[test]
+fn each_of_racing_uploads_is_told_its_own_revision() {
+    let server = Server::start();
+    let path = format!("{ON_HOME}race.txt");
+    let told: Vec<(String, String)> = std::thread::scope(|scope| {
+        let uploads: Vec<_> = (1..=8)
+            .map(|size| {
+                let (server, path) = (&server, &path);
+                scope.spawn(move || {
+                    let file = upload(server, path, "text/plain", &"x".repeat(size));
+                    assert_eq!(file.child("contents").attr("size"), size.to_string());
+                    (file.attr("revision").to_owned(), size.to_string())
+                })
+            })
+            .collect();
+        uploads
+            .into_iter()
+            .map(|upload| upload.join().unwrap())
+            .collect()
+    });
+    for (revision, size) in told {
+        let stored = server.get(format!("{path}?revision={revision}")).gives(200);
+        assert_eq!(stored.text().len().to_string(), size, "revision {revision}");
+    }
+}

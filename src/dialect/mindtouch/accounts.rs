@@ -7,7 +7,7 @@ use super::{common, xml};
 use crate::dialect::{Call, Context, Finish, Next};
 use crate::fault::Fault;
 use crate::http::{Answer, Head};
-use crate::model::{Refusal, ResourceId, User};
+use crate::model::{Refusal, ResourceId, User, UserId};
 use http::{StatusCode, header};
 use std::sync::Arc;
 
@@ -74,6 +74,10 @@ pub(super) fn set_password(head: &Head) -> Finish {
         let ResourceId::User(user) = context.place()?.resource else {
             return Err(Refusal::NoSuchUser.into());
         };
+        if user == UserId::ANONYMOUS {
+            let what = "the anonymous account is for those who do not sign in: it has no password";
+            return Err(Fault::BadRequest(what.to_owned()));
+        }
         let password = String::from_utf8(whole(payload).into())
             .map_err(|_| Fault::BadRequest("the new password is not UTF-8".to_owned()))?;
         if password.trim().is_empty() {

@@ -1,15 +1,17 @@
 //! What can be done with files: put, read, delete (`mindtouch.md` §13).
 
-use super::contents::{content_of, raw};
+use super::contents::{content_of, raw, whole};
 use super::parameters::content_type;
 use super::properties::one;
-use super::response;
 use super::{common, xml};
+use super::{request, response};
 use crate::dialect::{Call, Context, Finish, Next};
 use crate::fault::Fault;
 use crate::http::{Answer, Head};
 use crate::model::{
-    Done, Edit, FileDescription, NodeId, NodeName, Outcome, Refusal, ResourceId, Revision, Upload,
+    Content, DESCRIPTION_PROPERTY, Done, Edit, FileDescription, ListQuery, MediaType, NameFilter,
+    NamePattern, NodeId, NodeName, Outcome, Precondition, Put, Refusal, ResourceId, Revision,
+    Upload,
 };
 use http::StatusCode;
 
@@ -50,7 +52,14 @@ pub(super) fn revise(rename: Option<NodeName>, head: &Head) -> Result<Finish, Fa
 /// What is said of a file that was just written: all that is known of it.
 fn file_answer(context: Context, outcome: Outcome) -> Result<Next, Fault> {
     match outcome? {
-        Done::Uploaded { file, .. } => Ok(Next::Ask(file_document(context, file.id, None))),
+        Done::Uploaded { file, .. } => {
+            // At the revision that was written here: another one may have followed.
+            Ok(Next::Ask(file_document(
+                context,
+                file.id,
+                Some(file.revision),
+            )))
+        }
         Done::Put(_) | Done::Deleted(_) | Done::LanguageSet | Done::Removed => {
             Err(context.impossible())
         }
@@ -106,6 +115,61 @@ pub(super) fn remove() -> Finish {
         one(context, Edit::Remove, |_, outcome| {
             outcome?;
             Ok(Next::Say(common(Answer::empty(StatusCode::OK))))
+        })
+    })
+}
+
+/// `GET …/revisions`
+pub(super) fn history() -> Finish {
+    Box::new(move |context, _| {
+        Ok(Call::FileHistory {
+            id: file_id(&context)?,
+            reply: Box::new(move |history| {
+                let document = response::files(&context, &history);
+                Ok(Next::Say(xml(StatusCode::OK, document)))
+            }),
+        })
+    })
+}
+
+/// `GET …/description`: the property as text; nothing if there is none
+pub(super) fn description() -> Finish {
+    Box::new(move |context, _| {
+        let query = ListQuery {
+            resource: context.place()?.resource,
+            names: NameFilter::Matching(vec![NamePattern::Is(DESCRIPTION_PROPERTY.to_owned())]),
+            cutoff: u64::MAX,
+        };
+        Ok(Call::List {
+            query,
+            reply: Box::new(|listing| {
+                let text = response::description(&listing, u64::MAX);
+                let answer = Answer::text(StatusCode::OK, "text/plain; charset=utf-8", text);
+                Ok(Next::Say(common(answer)))
+            }),
+        })
+    })
+}
+
+/// `PUT …/description` with the text as the body; `DELETE` sets it to the empty text
+pub(super) fn describe(head: &Head) -> Finish {
+    let charset = request::charset(head);
+    Box::new(move |context, payload| {
+        let id = file_id(&context)?;
+        let bytes = whole(payload);
+        let text = crate::xml::decode(&bytes, charset.as_deref())?.into_owned();
+        let put = Put {
+            name: DESCRIPTION_PROPERTY
+                .parse()
+                .map_err(|_| context.impossible())?,
+            content: Content::inline(MediaType::text_utf8(), text.into()),
+            description: String::new(),
+            demand: None,
+            precondition: Precondition::Any,
+        };
+        one(context, Edit::Put(put), move |context, outcome| {
+            outcome?;
+            Ok(Next::Ask(file_document(context, id, None)))
         })
     })
 }

@@ -59,7 +59,7 @@ impl Dialect for MindTouch {
         let mut answer =
             ErrorForm::of(head).answer(status, &message, &format!("{base}{}", head.path));
         if let Fault::MethodNotAllowed(methods) = fault {
-            answer = answer.with(header::ALLOW, methods.join(", "));
+            answer = answer.with(header::ALLOW, methods.join(","));
         }
         if let Fault::RangeNotSatisfiable { size } = fault {
             answer = answer.with(header::CONTENT_RANGE, format!("bytes */{size}"));
@@ -121,7 +121,7 @@ fn xml(status: StatusCode, document: String) -> Answer {
 
 /// Who sends a request, by everything that can say so (§10).
 fn credentials(head: &Head) -> Credentials {
-    let explicit = |token: &str| Some((unquoted(token).to_owned(), TokenSource::Explicit));
+    let explicit = |token: &str| Some((unquoted(token.trim()).to_owned(), TokenSource::Explicit));
     let token = head
         .query
         .get("authtoken")
@@ -159,7 +159,7 @@ fn cookie(head: &Head, name: &str) -> Option<String> {
         })
         .find_map(|pair| {
             let (key, value) = pair.split_once('=')?;
-            (key == name).then(|| unquoted(value).to_owned())
+            (key == name).then(|| unquoted(value.trim()).to_owned())
         })
 }
 

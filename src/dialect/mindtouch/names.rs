@@ -22,9 +22,9 @@ pub(super) fn decode(text: &str, plus: Plus) -> Result<String, Fault> {
     while let [byte, after @ ..] = rest {
         rest = match (byte, after) {
             (b'%', [b'u' | b'U', code @ ..]) if unicode(code).is_some() => {
-                let c = unicode(code).unwrap_or_default();
+                let (c, after) = unicode(code).unwrap_or_default();
                 bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-                &code[4..]
+                after
             }
             (b'%', [high, low, after @ ..]) if hex(&[*high, *low]).is_some() => {
                 bytes.extend(hex(&[*high, *low]).and_then(|code| u8::try_from(code).ok()));
@@ -52,8 +52,18 @@ fn hex(digits: &[u8]) -> Option<u32> {
         .try_fold(0, |number, digit| Some(number * 16 + digit?))
 }
 
-fn unicode(code: &[u8]) -> Option<char> {
-    char::from_u32(hex(code.get(..4)?)?)
+/// The character of `XXXX`, or of `XXXX%uXXXX` if it needs two units of UTF-16, and what follows.
+fn unicode(code: &[u8]) -> Option<(char, &[u8])> {
+    let unit = |code: &[u8]| u16::try_from(hex(code.get(..4)?)?).ok();
+    let (first, after) = (unit(code)?, code.get(4..)?);
+    if let Some(c) = char::from_u32(first.into()) {
+        return Some((c, after));
+    }
+    let second = after
+        .strip_prefix(b"%u")
+        .or_else(|| after.strip_prefix(b"%U"))?;
+    let c = char::decode_utf16([first, unit(second)?]).next()?.ok()?;
+    Some((c, second.get(4..)?))
 }
 
 /// A name as it stands in an href: encoded twice, so that it survives a proxy that decodes once.
@@ -93,6 +103,8 @@ mod tests {
             ("100%", Plus::Space, "100%"),
             ("%zz%u12", Plus::Space, "%zz%u12"),
             ("%ud800", Plus::Space, "%ud800"),
+            ("%uD83D%uDE00!", Plus::Space, "😀!"),
+            ("%uD83Dx", Plus::Space, "%uD83Dx"),
         ] {
             assert_eq!(decode(text, plus).unwrap(), name, "{text}");
         }

@@ -6,7 +6,7 @@ use super::response::OwnerKind;
 use super::route::Owner;
 use crate::config::Limits;
 use crate::fault::Fault;
-use crate::http::{EtagCondition, Head, bare_etag};
+use crate::http::{EtagCondition, Head, bare_etag, unquoted};
 use crate::model::{
     Demand, MediaType, NameFilter, NamePattern, Precondition, PropertyName, Refusal, Revision,
     SHOWN_BYTES,
@@ -104,13 +104,11 @@ pub(super) fn abort(head: &Head, default: Abort) -> Result<Abort, Fault> {
     }
 }
 
-/// The etag in the header `ETag` or in the query (§6.1).
+/// The etag in the header `ETag` or in the query, perhaps in quotes (§6.1).
 pub(super) fn etag(head: &Head) -> Option<String> {
     let header = head.header(header::ETAG);
-    let given = header
-        .as_deref()
-        .map(bare_etag)
-        .or_else(|| head.query.get("etag").map(bare_etag));
+    let query = head.query.get("etag");
+    let given = header.as_deref().map(bare_etag).or(query.map(unquoted));
     given.filter(|etag| !etag.is_empty()).map(str::to_owned)
 }
 

@@ -106,6 +106,10 @@ fn handling(route: Route, method: &Method, head: &Head, limits: &Limits) -> Hand
             let finish = file_revision(head).map(files::info);
             owned(owner, Right::Read, BodyPlan::Ignore, finish)
         }
+        Route::FileRevisions(owner) => {
+            owned(owner, Right::Read, BodyPlan::Ignore, Ok(files::history()))
+        }
+        Route::FileDescription(owner) => file_description(owner, method, head, limits),
         Route::Users => all_users(method, head),
         Route::Authenticate => Handling {
             address: Ok(None),
@@ -223,6 +227,29 @@ fn file(
         return owned(owner, Right::Update, file_body(limits), finish);
     }
     owned(owner, Right::Update, BodyPlan::Ignore, Ok(files::remove()))
+}
+
+/// `files/{id}/description`
+fn file_description(owner: Owner, method: &Method, head: &Head, limits: &Limits) -> Handling {
+    if is_reading(method) {
+        return owned(
+            owner,
+            Right::Read,
+            BodyPlan::Ignore,
+            Ok(files::description()),
+        );
+    }
+    if *method == Method::PUT {
+        let max = limits.property_bytes_max;
+        let body = whole_body(max, format!("a description has at most {max} bytes"), None);
+        return owned(owner, Right::Update, body, Ok(files::describe(head)));
+    }
+    owned(
+        owner,
+        Right::Update,
+        BodyPlan::Ignore,
+        Ok(files::describe(head)),
+    )
 }
 
 /// `users`

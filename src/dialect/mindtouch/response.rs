@@ -4,8 +4,9 @@ use super::names::Encoded;
 use super::status::{Manner, of_refusal, title};
 use crate::dialect::Context;
 use crate::model::{
-    Access, Change, DESCRIPTION_PROPERTY, Done, Edit, FileView, Listing, NodeKind, Outcome,
-    Principal, Property, Refusal, ResourceId, SHOWN_BYTES, Timestamp, User, UserId, Users,
+    Access, Change, DESCRIPTION_PROPERTY, Done, Edit, File, FileHistory, FileView, Listing, Node,
+    NodeKind, Outcome, Principal, Property, Refusal, ResourceId, Revision, SHOWN_BYTES, Timestamp,
+    User, UserId, Users,
 };
 use crate::xml::Writer;
 use http::StatusCode;
@@ -324,34 +325,77 @@ pub(super) fn error(status: StatusCode, message: &str, uri: &str) -> String {
 
 /// The answer about a file (§13).
 pub(super) fn file(context: &Context, view: &FileView) -> String {
+    let mut xml = Writer::with_capacity(1024 + view.properties.properties.len() * BLOCK_BYTES);
     let FileView {
         file,
         head,
         parent,
         properties,
     } = view;
+    start_file(&mut xml, context, file, *head, parent, properties);
+    if !properties.properties.is_empty() {
+        let links = Links::new(context, OwnerKind::File, ResourceId::Node(file.id));
+        list_element(&mut xml, context, &links, properties, SHOWN_BYTES);
+    }
+    xml.end("file");
+    xml.finish()
+}
+
+/// The answer with all revisions of a file, oldest first. Properties belong to the file and not to a revision, so they
+/// are left out here.
+pub(super) fn files(context: &Context, history: &FileHistory) -> String {
+    let FileHistory {
+        view:
+            FileView {
+                file,
+                head,
+                parent,
+                properties,
+            },
+        revisions,
+    } = history;
+    let href = format!("{}/@api/deki/files/{}/revisions", context.base, file.id);
+    let mut xml = Writer::with_capacity(256 + revisions.len() * 1024);
+    xml.start("files")
+        .attribute("count", revisions.len())
+        .attribute("href", href);
+    for revision in revisions {
+        start_file(&mut xml, context, revision, *head, parent, properties);
+        xml.end("file");
+    }
+    xml.end("files");
+    xml.finish()
+}
+
+/// `<file>` without its properties and its end.
+fn start_file(
+    xml: &mut Writer,
+    context: &Context,
+    file: &File,
+    head: Revision,
+    parent: &Node,
+    properties: &Listing,
+) {
     let (base, id) = (&context.base, file.id);
     let href = format!("{base}/@api/deki/files/{id}");
-    let links = Links::new(context, OwnerKind::File, ResourceId::Node(id));
     let mut people = People::new(base, &context.principal, &properties.users);
-    let mut xml = Writer::with_capacity(1024 + properties.properties.len() * BLOCK_BYTES);
     xml.start("file")
         .attribute("id", id)
-        .attribute("revision", file.revision)
-        .attribute("res-id", id);
-    xml.attribute("href", format_args!("{href}/info"));
-    xml.element("filename", &file.name)
-        .element("description", description(properties));
+        .attribute("revision", file.revision);
+    xml.attribute("res-id", id)
+        .attribute("href", format_args!("{href}/info"));
+    xml.element("filename", &file.name);
+    xml.element("description", description(properties, SHOWN_BYTES));
     xml.start("contents")
-        .attribute("type", &file.content.media_type)
-        .attribute("size", file.content.size);
+        .attribute("type", &file.content.media_type);
+    xml.attribute("size", file.content.size);
     xml.attribute(
         "href",
         format_args!("{href}/={}", Encoded(file.name.as_str())),
     )
     .end("contents");
     xml.element("date.created", file.modified_at);
-    people.write(&mut xml, "user.createdby", file.modified_by);
+    people.write(xml, "user.createdby", file.modified_by);
     xml.start("revisions")
         .attribute("count", head)
         .attribute("totalcount", head);
@@ -364,21 +408,13 @@ pub(super) fn file(context: &Context, view: &FileView) -> String {
             .element("path", &parent.path)
             .end("page.parent");
     }
-    if !properties.properties.is_empty() {
-        list_element(&mut xml, context, &links, properties, SHOWN_BYTES);
-    }
-    xml.end("file");
-    xml.finish()
 }
 
-/// The description of a file: its property of that name, if that is text.
-pub(super) fn description(properties: &Listing) -> String {
+/// The description of a file: its property of that name, if that is text of at most so many bytes.
+pub(super) fn description(properties: &Listing, cutoff: u64) -> String {
     let is_it = |property: &&Property| property.key.name.as_str() == DESCRIPTION_PROPERTY;
-    let text = properties
-        .properties
-        .iter()
-        .find(is_it)
-        .and_then(|property| property.content.shown_text(SHOWN_BYTES));
+    let property = properties.properties.iter().find(is_it);
+    let text = property.and_then(|property| property.content.shown_text(cutoff));
     text.unwrap_or_default().into_owned()
 }
 

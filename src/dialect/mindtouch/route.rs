@@ -33,6 +33,10 @@ pub(super) enum Route {
     NamedFile(Owner, Result<NodeName, Fault>),
     /// `files/{id}/info`, `pages/{id}/files/{name}/info`
     FileInfo(Owner),
+    /// `files/{id}/revisions`
+    FileRevisions(Owner),
+    /// `files/{id}/description`
+    FileDescription(Owner),
     /// `users`
     Users,
     /// `users/authenticate`
@@ -48,10 +52,14 @@ impl Route {
     pub(super) fn methods(&self) -> &'static [&'static str] {
         match self {
             Route::Properties(_) => &["GET", "HEAD", "POST", "PUT"],
-            Route::Property(..) | Route::FileOnPage(..) | Route::File(_) => {
-                &["DELETE", "GET", "HEAD", "PUT"]
-            }
-            Route::PropertyInfo(..) | Route::FileInfo(_) | Route::User(_) => &["GET", "HEAD"],
+            Route::Property(..)
+            | Route::FileOnPage(..)
+            | Route::File(_)
+            | Route::FileDescription(_) => &["DELETE", "GET", "HEAD", "PUT"],
+            Route::PropertyInfo(..)
+            | Route::FileInfo(_)
+            | Route::FileRevisions(_)
+            | Route::User(_) => &["GET", "HEAD"],
             Route::NamedFile(..) => &["GET", "HEAD", "PUT"],
             Route::Users => &["GET", "HEAD", "POST"],
             Route::Authenticate => &["GET", "HEAD", "POST"],
@@ -100,11 +108,7 @@ impl Route {
                     kind: OwnerKind::File,
                     address: page_address(page).and_then(named),
                 };
-                if rest == ["info"] {
-                    Some(Route::FileInfo(owner))
-                } else {
-                    Self::of_owner(owner, rest)
-                }
+                Self::of_file(owner, rest)
             }
             ["pages", page, ref rest @ ..] => Self::of_owner(
                 Owner {
@@ -120,11 +124,11 @@ impl Route {
                 };
                 match *rest {
                     [] => Some(Route::File(owner)),
-                    ["info"] => Some(Route::FileInfo(owner)),
                     [name] if name.starts_with('=') => {
                         Some(Route::NamedFile(owner, file_name(name)))
                     }
-                    _ => Self::of_owner(owner, rest),
+                    [name, ref rest @ ..] if name.starts_with('=') => Self::of_file(owner, rest),
+                    _ => Self::of_file(owner, rest),
                 }
             }
             ["users"] => Some(Route::Users),
@@ -141,6 +145,16 @@ impl Route {
                 }
             }
             _ => None,
+        }
+    }
+
+    /// What lies below a file.
+    fn of_file(owner: Owner, rest: &[&str]) -> Option<Self> {
+        match *rest {
+            ["info"] => Some(Route::FileInfo(owner)),
+            ["revisions"] => Some(Route::FileRevisions(owner)),
+            ["description"] => Some(Route::FileDescription(owner)),
+            _ => Self::of_owner(owner, rest),
         }
     }
 
@@ -213,7 +227,7 @@ fn file_name(segment: &str) -> Result<NodeName, Fault> {
         None => return Err(Fault::BadRequest("Missing filename".to_owned())),
     };
     name.parse()
-        .map_err(|fault| Fault::BadRequest(format!("Filename is invalid: {fault}")))
+        .map_err(|_| Fault::BadRequest("Filename is invalid".to_owned()))
 }
 
 #[cfg(test)]

@@ -18,8 +18,8 @@ pub use schema::{OpenError, Setup};
 
 use super::{Account, NewAccount, NewToken, Store, StoreError, Ticket};
 use crate::model::{
-    Address, Batch, ContentId, File, FileView, ListQuery, Listing, NodeId, Outcome, Place,
-    Principal, PropertyKey, PropertyName, PropertyView, Revision, Timestamp, User, UserId,
+    Address, Batch, ContentId, File, FileHistory, FileView, ListQuery, Listing, NodeId, Outcome,
+    Place, Principal, PropertyKey, PropertyName, PropertyView, Revision, Timestamp, User, UserId,
 };
 use bytes::Bytes;
 use reader::Readers;
@@ -89,9 +89,9 @@ impl Sqlite {
         options: &SqliteOptions,
         setup: impl FnOnce() -> Result<Setup, String>,
     ) -> Result<Self, OpenError> {
-        let (db, state) = schema::open(options, setup)?;
+        let (db, claim, state) = schema::open(options, setup)?;
         let readers = Readers::start(options)?;
-        let writer = Writer::start(options, db)?;
+        let writer = Writer::start(options, db, claim)?;
         if state == schema::State::Existing {
             writer.sweep();
         }
@@ -127,6 +127,10 @@ impl Store for Sqlite {
     fn file_view(&self, id: NodeId, revision: Option<Revision>) -> Ticket<FileView> {
         self.readers
             .read(move |db| rows::file_view(db, id, revision))
+    }
+
+    fn file_history(&self, id: NodeId) -> Ticket<FileHistory> {
+        self.readers.read(move |db| rows::file_history(db, id))
     }
 
     fn stage(&self, at: Timestamp) -> Ticket<ContentId> {

@@ -4,10 +4,10 @@
 //! Whatever comes from a row passes the constructors of the model: a damaged database is an error, not a surprise.
 
 use crate::model::{
-    Access, Address, Body, Content, ContentId, File, FileView, Ground, Language, ListQuery,
-    Listing, NameFilter, Node, NodeId, NodeKind, NodeName, Place, Principal, Property, PropertyId,
-    PropertyKey, PropertyName, PropertyView, Refusal, ResourceId, Revision, Role, Timestamp, User,
-    UserId, Users, rights_on,
+    Access, Address, Body, Content, ContentId, File, FileHistory, FileView, Ground, Language,
+    ListQuery, Listing, NameFilter, Node, NodeId, NodeKind, NodeName, Place, Principal, Property,
+    PropertyId, PropertyKey, PropertyName, PropertyView, Refusal, ResourceId, Revision, Role,
+    Timestamp, User, UserId, Users, rights_on,
 };
 use crate::store::{Account, StoreError, embedded, folded, language_of, title_levels};
 use bytes::{Bytes, BytesMut};
@@ -30,6 +30,12 @@ const FILE_REVISION: &str = "
            r.content, r.value
     FROM node JOIN file_revision AS r ON r.node = node.id AND r.revision = coalesce(?2, node.revision)
     WHERE node.id = ?1";
+
+const FILE_REVISIONS: &str = "
+    SELECT node.uuid, node.parent, node.revision, r.name, r.revision, r.type, r.size, r.modified_at, r.modified_by,
+           r.content, r.value
+    FROM node JOIN file_revision AS r ON r.node = node.id
+    WHERE node.id = ?1 ORDER BY r.revision";
 
 const PROPERTY: &str = "
     SELECT name, id, revision, modified_at, modified_by, type, description, size, content, value
@@ -390,7 +396,11 @@ pub(super) fn file(
     let mut statement = db.prepare_cached(FILE_REVISION)?;
     let mut rows = statement.query(params![id.get(), revision.map(Revision::get)])?;
     let row = rows.next()?.ok_or(Refusal::NoSuchRevision)?;
-    let file = File {
+    Ok((file_of(row, id, parent)?, number(row, 2, Revision::new)?))
+}
+
+fn file_of(row: &Row<'_>, id: NodeId, parent: NodeId) -> Result<File, StoreError> {
+    Ok(File {
         id,
         uuid: parsed(row, 0)?,
         parent,
@@ -399,8 +409,7 @@ pub(super) fn file(
         content: content(row, [5, 6, 9, 10])?,
         modified_at: time(row, 7)?,
         modified_by: number(row, 8, UserId::new)?,
-    };
-    Ok((file, number(row, 2, Revision::new)?))
+    })
 }
 
 /// A file with its properties.
@@ -418,6 +427,20 @@ pub(super) fn file_view(
         properties,
         file,
     })
+}
+
+/// All revisions of a file.
+pub(super) fn file_history(db: &Connection, id: NodeId) -> Result<FileHistory, StoreError> {
+    let mut view = file_view(db, id, None)?;
+    let mut statement = db.prepare_cached(FILE_REVISIONS)?;
+    let mut rows = statement.query([id.get()])?;
+    let mut revisions = Vec::new();
+    while let Some(row) = rows.next()? {
+        let file = file_of(row, id, view.file.parent)?;
+        add_user(db, &mut view.properties.users, file.modified_by)?;
+        revisions.push(file);
+    }
+    Ok(FileHistory { view, revisions })
 }
 
 fn node(db: &Connection, id: NodeId) -> Result<Node, StoreError> {

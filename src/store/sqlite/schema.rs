@@ -7,7 +7,7 @@
 use super::SqliteOptions;
 use crate::model::{NodeId, Role, Timestamp, UserId};
 use rusqlite::{Connection, OpenFlags, params};
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -74,6 +74,12 @@ pub enum OpenError {
         /// The newest format known here.
         known: i32,
     },
+    /// Another propstore serves it.
+    #[error("the database {} is served by another propstore", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
     /// SQLite cannot use it.
     #[error("cannot use the database {}: {reason}", path.display())]
     Database {
@@ -97,22 +103,47 @@ pub(super) enum State {
     Created,
 }
 
+/// Keeps other propstores from serving the same database. SQLite itself would let them: but each remembers credentials
+/// for a while, and would not learn of a password that another one changes.
+///
+/// It is given up after the last connection is closed, because closing a file ends the locks that SQLite has on it.
+#[derive(Debug)]
+pub(super) struct Claim {
+    _file: File,
+}
+
+impl Claim {
+    fn take(path: &Path) -> Result<Self, OpenError> {
+        let path = path.to_owned();
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(reason) => return Err(OpenError::File { path, reason }),
+        };
+        match file.try_lock() {
+            Ok(()) => Ok(Claim { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path }),
+            Err(TryLockError::Error(reason)) => Err(OpenError::File { path, reason }),
+        }
+    }
+}
+
 /// Opens the database for writing, making it first if there is none.
 pub(super) fn open(
     options: &SqliteOptions,
     setup: impl FnOnce() -> Result<Setup, String>,
-) -> Result<(Connection, State), OpenError> {
+) -> Result<(Connection, Claim, State), OpenError> {
     let path = options.path.as_path();
     let database = |reason| OpenError::Database {
         path: path.to_owned(),
         reason,
     };
     let state = inspect(path)?;
-    let db = match state {
+    let (db, claim) = match state {
         State::Existing => {
+            let claim = Claim::take(path)?;
             let db = connect(options).map_err(database)?;
             check(&db, path)?;
-            db
+            (db, claim)
         }
         State::Created => {
             let setup = setup().map_err(OpenError::Setup)?;
@@ -127,9 +158,10 @@ pub(super) fn open(
                 path: path.to_owned(),
                 reason,
             })?;
+            let claim = Claim::take(path)?;
             let mut db = connect(options).map_err(database)?;
             create(&mut db, &setup).map_err(database)?;
-            db
+            (db, claim)
         }
     };
     db.pragma_update(None, "journal_mode", "WAL")
@@ -140,7 +172,7 @@ pub(super) fn open(
         .map_err(database)?;
     db.pragma_update(None, "cache_size", cache_size(options.writer_cache_bytes))
         .map_err(database)?;
-    Ok((db, state))
+    Ok((db, claim, state))
 }
 
 /// Opens a further connection that only reads.

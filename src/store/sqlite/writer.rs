@@ -6,7 +6,7 @@
 //! with it; this needs no savepoint on the path that works.
 
 use super::contents::{self, Swept};
-use super::schema::OpenError;
+use super::schema::{Claim, OpenError};
 use super::{SqliteOptions, accounts, apply};
 use crate::model::{Batch, Body, Change, Content, ContentId, Outcome, Timestamp, User, UserId};
 use crate::store::{NewAccount, NewToken, StoreError, Ticket};
@@ -82,7 +82,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(options: &SqliteOptions, db: Connection) -> Result<Self, OpenError> {
+    pub(super) fn start(
+        options: &SqliteOptions,
+        db: Connection,
+        claim: Claim,
+    ) -> Result<Self, OpenError> {
         let (queue, waiting) = sync_channel(options.write_queue_max);
         let group = GroupBounds {
             jobs: options.write_group_max.max(1),
@@ -90,7 +94,11 @@ impl Writer {
         };
         let thread = Builder::new()
             .name("propstore-writer".to_owned())
-            .spawn(move || serve(&db, &waiting, group));
+            .spawn(move || {
+                serve(&db, &waiting, group);
+                drop(db);
+                drop(claim);
+            });
         Ok(Writer {
             queue,
             thread: Mutex::new(Some(thread.map_err(OpenError::Thread)?)),
