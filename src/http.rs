@@ -22,12 +22,12 @@ pub struct Head {
 impl Head {
     /// The head of these parts.
     #[must_use]
-    pub fn new(parts: &request::Parts) -> Self {
+    pub fn new(parts: request::Parts) -> Self {
         Head {
-            method: parts.method.clone(),
             path: parts.uri.path().to_owned(),
             query: Query::parse(parts.uri.query().unwrap_or_default()),
-            headers: parts.headers.clone(),
+            method: parts.method,
+            headers: parts.headers,
         }
     }
 

@@ -35,7 +35,7 @@ pub trait Dialect: Sync {
     ///
     /// # Errors
     /// A [`Fault`] that comes before all others: there is no such path, or not for this verb.
-    fn plan(&self, head: &Head, limits: &Limits) -> Result<Plan, Fault>;
+    fn plan(&self, head: &Arc<Head>, limits: &Limits) -> Result<Plan, Fault>;
 
     /// Says why a request failed.
     fn fault(&self, head: &Head, base: &str, fault: &Fault) -> Answer;

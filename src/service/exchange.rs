@@ -63,7 +63,7 @@ impl Exchange<'_> {
     pub(super) async fn run(
         &mut self,
         dialect: &dyn Dialect,
-        head: &Head,
+        head: &Arc<Head>,
         base: Arc<str>,
         connection: Connection,
     ) -> Result<Answer, Fault> {
@@ -91,7 +91,11 @@ impl Exchange<'_> {
             at,
             base,
             place,
-            uuid: Uuid::new_v4(),
+            // Only a content can become a node, and random numbers cost a call into the kernel.
+            uuid: match payload {
+                Payload::Content { .. } => Uuid::new_v4(),
+                Payload::Nothing | Payload::Whole(_) => Uuid::nil(),
+            },
             request: self.number,
         };
         let much = matches!(&payload, Payload::Whole(bytes) if bytes.len() >= OFFLOAD_BYTES);

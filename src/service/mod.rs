@@ -101,14 +101,14 @@ impl Service {
         let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
         let (parts, body) = request.into_parts();
         let dialect = dialect_of(parts.uri.path());
-        let head = Head::new(&parts);
+        let base = self.base(&parts, connection);
+        let head = Arc::new(Head::new(parts));
         let mut exchange = Exchange {
             service: self,
             number,
             body: Some(body),
-            method: parts.method.clone(),
+            method: head.method.clone(),
         };
-        let base = self.base(&parts, connection);
         let told = match &base {
             Ok(base) => {
                 exchange

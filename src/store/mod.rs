@@ -164,34 +164,45 @@ pub enum StoreError {
     Failed(#[source] Box<dyn Error + Send + Sync>),
 }
 
-/// An answer that is on its way.
+/// An answer that is on its way, or there already.
 #[derive(Debug)]
 #[must_use = "nobody sees the answer of a ticket that is not awaited"]
-pub struct Ticket<T>(oneshot::Receiver<Result<T, StoreError>>);
+pub struct Ticket<T>(State<T>);
+
+#[derive(Debug)]
+enum State<T> {
+    Waiting(oneshot::Receiver<Result<T, StoreError>>),
+    /// `None` once it was taken.
+    Ready(Option<Result<T, StoreError>>),
+}
 
 impl<T> Ticket<T> {
     /// A ticket, and what answers it.
     fn new() -> (oneshot::Sender<Result<T, StoreError>>, Self) {
         let (sender, receiver) = oneshot::channel();
-        (sender, Ticket(receiver))
+        (sender, Ticket(State::Waiting(receiver)))
     }
 
     /// A ticket that is answered already.
     fn ready(result: Result<T, StoreError>) -> Self {
-        let (sender, ticket) = Ticket::new();
-        // The receiver is alive: it is in the ticket.
-        drop(sender.send(result));
-        ticket
+        Ticket(State::Ready(Some(result)))
     }
 }
+
+/// What is answered is never pinned.
+impl<T> Unpin for Ticket<T> {}
 
 impl<T> Future for Ticket<T> {
     type Output = Result<T, StoreError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0)
-            .poll(context)
-            .map(|answer| answer.unwrap_or(Err(StoreError::Closed)))
+        match &mut self.0 {
+            State::Waiting(receiver) => {
+                let answer = Pin::new(receiver).poll(context);
+                answer.map(|answer| answer.unwrap_or(Err(StoreError::Closed)))
+            }
+            State::Ready(result) => Poll::Ready(result.take().unwrap_or(Err(StoreError::Closed))),
+        }
     }
 }
 

@@ -121,6 +121,23 @@ struct Escaped<'a> {
     place: Place,
 }
 
+/// Whether a byte can begin a character that has to be written in another way. Most text has none.
+const SPECIAL: [bool; 256] = {
+    let mut special = [false; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        special[byte] = true;
+        byte += 1;
+    }
+    special[b'&' as usize] = true;
+    special[b'<' as usize] = true;
+    special[b'>' as usize] = true;
+    special[b'"' as usize] = true;
+    // U+FFFE and U+FFFF
+    special[0xEF] = true;
+    special
+};
+
 impl Escaped<'_> {
     /// How a character has to be written here; `None`: as it is.
     fn escape(&self, c: char) -> Option<&'static str> {
@@ -141,15 +158,26 @@ impl Escaped<'_> {
 
 impl Write for Escaped<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let mut plain = 0;
-        for (at, c) in text.char_indices() {
-            if let Some(escape) = self.escape(c) {
-                self.out.push_str(&text[plain..at]);
-                self.out.push_str(escape);
-                plain = at + c.len_utf8();
+        let mut rest = text;
+        let is_special = |byte: u8| SPECIAL[usize::from(byte)];
+        let mut from = 0;
+        while let Some(found) = rest.as_bytes()[from..]
+            .iter()
+            .position(|&byte| is_special(byte))
+        {
+            let at = from + found;
+            let c = rest[at..].chars().next().unwrap_or_default();
+            match self.escape(c) {
+                Some(escape) => {
+                    self.out.push_str(&rest[..at]);
+                    self.out.push_str(escape);
+                    rest = &rest[at + c.len_utf8()..];
+                    from = 0;
+                }
+                None => from = at + c.len_utf8(),
             }
         }
-        self.out.push_str(&text[plain..]);
+        self.out.push_str(rest);
         Ok(())
     }
 }

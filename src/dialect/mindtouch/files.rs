@@ -14,6 +14,7 @@ use crate::model::{
     Upload,
 };
 use http::StatusCode;
+use std::sync::Arc;
 
 /// The most characters of a file's description that an upload sets; what is beyond is cut.
 const DESCRIPTION_CHARS_MAX: usize = 1024;
@@ -95,8 +96,8 @@ pub(super) fn info(revision: Option<Revision>) -> Finish {
 }
 
 /// `GET files/{id}`
-pub(super) fn content(revision: Option<Revision>, head: &Head) -> Finish {
-    let head = head.clone();
+pub(super) fn content(revision: Option<Revision>, head: &Arc<Head>) -> Finish {
+    let head = Arc::clone(head);
     Box::new(move |context, _| {
         Ok(Call::File {
             id: file_id(&context)?,

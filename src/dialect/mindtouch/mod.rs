@@ -25,6 +25,7 @@ use crate::http::{Answer, Head, prefers_plain_text, text_of, unquoted};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderName, HeaderValue, StatusCode, header};
+use std::sync::Arc;
 
 /// The type of every XML answer.
 const XML: &str = "application/xml; charset=utf-8";
@@ -50,7 +51,7 @@ impl Dialect for MindTouch {
         true
     }
 
-    fn plan(&self, head: &Head, limits: &Limits) -> Result<Plan, Fault> {
+    fn plan(&self, head: &Arc<Head>, limits: &Limits) -> Result<Plan, Fault> {
         plan::plan(head, limits)
     }
 

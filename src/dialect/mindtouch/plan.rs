@@ -14,6 +14,7 @@ use crate::fault::Fault;
 use crate::http::{Answer, Head};
 use crate::model::{Address, NodeName, Right};
 use http::{Method, StatusCode, header};
+use std::sync::Arc;
 
 /// The longest password, in bytes.
 const PASSWORD_BYTES_MAX: u64 = 4096;
@@ -30,7 +31,7 @@ struct Handling {
 }
 
 /// Reads the head of a request.
-pub(super) fn plan(head: &Head, limits: &Limits) -> Result<Plan, Fault> {
+pub(super) fn plan(head: &Arc<Head>, limits: &Limits) -> Result<Plan, Fault> {
     let route = Route::of_path(&head.path)?.ok_or(Fault::UnknownPath)?;
     let method = effective_method(head);
     let methods = route.methods();
@@ -90,7 +91,7 @@ fn effective_method(head: &Head) -> Method {
     }
 }
 
-fn handling(route: Route, method: &Method, head: &Head, limits: &Limits) -> Handling {
+fn handling(route: Route, method: &Method, head: &Arc<Head>, limits: &Limits) -> Handling {
     match route {
         Route::Properties(owner) => all_properties(owner, method, head, limits),
         Route::Property(owner, key) => one_property(owner, &key, method, head, limits),
@@ -143,7 +144,7 @@ fn is_reading(method: &Method) -> bool {
 }
 
 /// `{owner}/properties`
-fn all_properties(owner: Owner, method: &Method, head: &Head, limits: &Limits) -> Handling {
+fn all_properties(owner: Owner, method: &Method, head: &Arc<Head>, limits: &Limits) -> Handling {
     let parameters = property_parameters(&owner, head);
     if is_reading(method) {
         let finish = parameters.and_then(|()| properties::list(&owner, head));
@@ -165,7 +166,7 @@ fn one_property(
     owner: Owner,
     key: &str,
     method: &Method,
-    head: &Head,
+    head: &Arc<Head>,
     limits: &Limits,
 ) -> Handling {
     let parameters = property_parameters(&owner, head);
@@ -186,7 +187,7 @@ fn file_on_page(
     page: Owner,
     name: Result<NodeName, Fault>,
     method: &Method,
-    head: &Head,
+    head: &Arc<Head>,
     limits: &Limits,
 ) -> Handling {
     match name {
@@ -215,7 +216,7 @@ fn file(
     owner: Owner,
     name: Option<Result<NodeName, Fault>>,
     method: &Method,
-    head: &Head,
+    head: &Arc<Head>,
     limits: &Limits,
 ) -> Handling {
     if is_reading(method) {
@@ -230,7 +231,7 @@ fn file(
 }
 
 /// `files/{id}/description`
-fn file_description(owner: Owner, method: &Method, head: &Head, limits: &Limits) -> Handling {
+fn file_description(owner: Owner, method: &Method, head: &Arc<Head>, limits: &Limits) -> Handling {
     if is_reading(method) {
         return owned(
             owner,
@@ -253,7 +254,7 @@ fn file_description(owner: Owner, method: &Method, head: &Head, limits: &Limits)
 }
 
 /// `users`
-fn all_users(method: &Method, head: &Head) -> Handling {
+fn all_users(method: &Method, head: &Arc<Head>) -> Handling {
     if is_reading(method) {
         return site(Right::Admin, BodyPlan::Ignore, Ok(accounts::all()));
     }

@@ -232,9 +232,9 @@ fn first_listed(
 }
 
 /// The value of a property as it is stored (§8).
-pub(super) fn content(key: &str, head: &Head) -> Result<Finish, Fault> {
+pub(super) fn content(key: &str, head: &Arc<Head>) -> Result<Finish, Fault> {
     let (name, alias) = key_names(key)?;
-    let head = head.clone();
+    let head = Arc::clone(head);
     Ok(Box::new(move |context, _| {
         let key = PropertyKey {
             resource: context.place()?.resource,

@@ -1,29 +1,22 @@
 //! Makes the changes of a batch inside the writer's transaction: load, decide, write, log.
 
 use super::contents::keep;
+use super::heads::NewHead;
 use super::log::{self, FileEntry, LanguageWas, Log, PropertyEntry};
-use super::rows;
+use super::{heads, rows};
 use crate::model::{
-    Batch, Change, Content, DESCRIPTION_PROPERTY, Done, Edit, File, Found, NextIds, NodeId,
-    Outcome, Property, PropertyId, PropertyName, ResourceId, Snapshot, decide,
+    Batch, Change, Content, DESCRIPTION_PROPERTY, Delete, Done, Edit, File, Found, NextIds, NodeId,
+    NodeName, Outcome, Property, PropertyId, PropertyName, Put, ResourceId, Snapshot, decide,
 };
 use crate::store::StoreError;
 use rusqlite::{Connection, params};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-const NEXT_ID: &str = "SELECT next FROM sequence WHERE kind = ?1";
+const NEXT_IDS: &str = "
+    SELECT (SELECT next FROM sequence WHERE kind = 'node'), (SELECT next FROM sequence WHERE kind = 'property')";
 
 const SET_NEXT_ID: &str = "UPDATE sequence SET next = ?2 WHERE kind = ?1";
-
-const PUT_PROPERTY: &str = "
-    INSERT INTO property (resource, name, id, revision, modified_at, modified_by, type, description, size, content,
-                          value)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-    ON CONFLICT (resource, name) DO UPDATE SET
-        id = excluded.id, revision = excluded.revision, modified_at = excluded.modified_at,
-        modified_by = excluded.modified_by, type = excluded.type, description = excluded.description,
-        size = excluded.size, content = excluded.content, value = excluded.value";
 
 const DELETE_PROPERTY: &str = "DELETE FROM property WHERE resource = ?1 AND name = ?2";
 
@@ -46,12 +39,13 @@ const REMOVE_NODE: &str = "UPDATE node SET deleted_at = ?2, deleted_by = ?3 WHER
 pub(super) fn write(db: &Connection, batch: &Batch) -> Result<Vec<Outcome>, StoreError> {
     let snapshot = load(db, batch)?;
     let (outcomes, next) = decide(&snapshot, batch)?;
-    let mut log = Log::new(db, batch);
+    let (mut log, mut new_heads) = (Log::new(db, batch), Vec::with_capacity(outcomes.len()));
     for ((change, found), outcome) in batch.changes().iter().zip(&snapshot.found).zip(&outcomes) {
         if let Ok(done) = outcome {
-            apply(db, batch, change, found, done, &mut log)?;
+            apply(db, batch, change, found, done, &mut log, &mut new_heads)?;
         }
     }
+    heads::put(db, &new_heads)?;
     log.end()?;
     set_next_ids(db, snapshot.next, next)?;
     Ok(outcomes)
@@ -59,8 +53,10 @@ pub(super) fn write(db: &Connection, batch: &Batch) -> Result<Vec<Outcome>, Stor
 
 fn load(db: &Connection, batch: &Batch) -> Result<Snapshot, StoreError> {
     let mut places = BTreeMap::new();
-    let mut found = Vec::with_capacity(batch.changes().len());
-    for change in batch.changes() {
+    let mut found = vec![Found::Nothing; batch.changes().len()];
+    // The properties that each resource is asked for, with the places of the changes that ask.
+    let mut sought: BTreeMap<ResourceId, (Vec<usize>, Vec<&PropertyName>)> = BTreeMap::new();
+    for (at, change) in batch.changes().iter().enumerate() {
         if let Entry::Vacant(place) = places.entry(change.resource) {
             place.insert(match rows::place(db, &batch.by, change.resource) {
                 Ok(place) => Ok(place),
@@ -68,7 +64,51 @@ fn load(db: &Connection, batch: &Batch) -> Result<Snapshot, StoreError> {
                 Err(failure) => return Err(failure),
             });
         }
-        found.push(found_by(db, change)?);
+        match &change.edit {
+            Edit::Put(Put { name, .. })
+            | Edit::Delete(Delete {
+                name, alias: None, ..
+            }) => {
+                let (changes, names) = sought.entry(change.resource).or_default();
+                changes.push(at);
+                names.push(name);
+            }
+            Edit::Delete(Delete {
+                name,
+                alias: Some(alias),
+                ..
+            }) => {
+                let named = |name| rows::property(db, change.resource, name);
+                let head = match named(name)? {
+                    None => named(alias)?,
+                    head => head,
+                };
+                found[at] = head.map_or(Found::Nothing, Found::Property);
+            }
+            Edit::Upload(upload) => {
+                if let ResourceId::Node(page) = change.resource
+                    && let Some(id) = rows::file_on(db, page, &upload.name)?
+                {
+                    found[at] = found_file(db, id, None)?;
+                }
+            }
+            Edit::Revise { rename, .. } => {
+                if let ResourceId::Node(id) = change.resource {
+                    found[at] = found_file(db, id, rename.as_ref())?;
+                }
+            }
+            Edit::Remove => {
+                if let ResourceId::Node(id) = change.resource {
+                    found[at] = found_file(db, id, None)?;
+                }
+            }
+            Edit::Refused { .. } | Edit::SetLanguage(_) => {}
+        }
+    }
+    for (resource, (changes, names)) in sought {
+        for (at, head) in changes.into_iter().zip(heads::find(db, resource, &names)?) {
+            found[at] = head.map_or(Found::Nothing, Found::Property);
+        }
     }
     Ok(Snapshot {
         places,
@@ -77,54 +117,8 @@ fn load(db: &Connection, batch: &Batch) -> Result<Snapshot, StoreError> {
     })
 }
 
-fn found_by(db: &Connection, change: &Change) -> Result<Found, StoreError> {
-    let property = |name: &PropertyName| rows::property(db, change.resource, name);
-    let head = match (&change.edit, change.resource) {
-        (Edit::Put(put), _) => property(&put.name)?,
-        (Edit::Delete(delete), _) => match (property(&delete.name)?, &delete.alias) {
-            (None, Some(alias)) => property(alias)?,
-            (head, _) => head,
-        },
-        (Edit::Upload(upload), ResourceId::Node(page)) => {
-            return match rows::file_on(db, page, &upload.name)? {
-                Some(id) => found_file(db, id),
-                None => Ok(Found::Nothing),
-            };
-        }
-        (
-            Edit::Revise {
-                rename: Some(name), ..
-            },
-            ResourceId::Node(id),
-        ) => {
-            return match found_file(db, id)? {
-                Found::File {
-                    file, description, ..
-                } => {
-                    let name_taken =
-                        rows::file_on(db, file.parent, name)?.is_some_and(|other| other != id);
-                    Ok(Found::File {
-                        file,
-                        description,
-                        name_taken,
-                    })
-                }
-                other @ (Found::Nothing | Found::Property(_)) => Ok(other),
-            };
-        }
-        (Edit::Revise { rename: None, .. } | Edit::Remove, ResourceId::Node(id)) => {
-            return found_file(db, id);
-        }
-        (
-            Edit::Upload(_) | Edit::Revise { .. } | Edit::Remove,
-            ResourceId::Site | ResourceId::User(_),
-        )
-        | (Edit::Refused { .. } | Edit::SetLanguage(_), _) => None,
-    };
-    Ok(head.map_or(Found::Nothing, Found::Property))
-}
-
-fn found_file(db: &Connection, id: NodeId) -> Result<Found, StoreError> {
+/// The file with its description, and whether another one on its page has the name that it shall get.
+fn found_file(db: &Connection, id: NodeId, rename: Option<&NodeName>) -> Result<Found, StoreError> {
     let (file, _) = match rows::file(db, id, None) {
         Ok(found) => found,
         Err(StoreError::Refused(_)) => return Ok(Found::Nothing),
@@ -134,29 +128,27 @@ fn found_file(db: &Connection, id: NodeId) -> Result<Found, StoreError> {
         Ok(name) => rows::property(db, ResourceId::Node(id), &name)?,
         Err(_) => None,
     };
+    let named = rename
+        .map(|name| rows::file_on(db, file.parent, name))
+        .transpose()?
+        .flatten();
     Ok(Found::File {
         file,
         description,
-        name_taken: false,
+        name_taken: named.is_some_and(|other| other != id),
     })
-}
-
-fn next_id<T>(
-    db: &Connection,
-    kind: &str,
-    new: impl Fn(i64) -> Option<T>,
-) -> Result<T, StoreError> {
-    let next = db
-        .prepare_cached(NEXT_ID)?
-        .query_row([kind], |row| row.get(0))?;
-    new(next).ok_or_else(|| StoreError::Damaged(format!("the next {kind} is {next}")))
 }
 
 fn next_ids(db: &Connection) -> Result<NextIds, StoreError> {
-    Ok(NextIds {
-        property: next_id(db, "property", PropertyId::new)?,
-        node: next_id(db, "node", NodeId::new)?,
-    })
+    let (node, property) = db
+        .prepare_cached(NEXT_IDS)?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    match (NodeId::new(node), PropertyId::new(property)) {
+        (Some(node), Some(property)) => Ok(NextIds { property, node }),
+        _ => Err(StoreError::Damaged(format!(
+            "the next ids are {node} and {property}"
+        ))),
+    }
 }
 
 fn set_next_ids(db: &Connection, before: NextIds, after: NextIds) -> Result<(), StoreError> {
@@ -170,17 +162,18 @@ fn set_next_ids(db: &Connection, before: NextIds, after: NextIds) -> Result<(), 
     Ok(())
 }
 
-fn apply(
+fn apply<'a>(
     db: &Connection,
     batch: &Batch,
     change: &Change,
     found: &Found,
-    done: &Done,
+    done: &'a Done,
     log: &mut Log<'_>,
+    new_heads: &mut Vec<NewHead<'a>>,
 ) -> Result<(), StoreError> {
     match done {
         Done::Put(property) => {
-            put_property(db, property)?;
+            new_heads.push(new_head(db, property)?);
             log.add(
                 property.key.resource,
                 &log::Entry::Put(PropertyEntry::new(property, head_of(found))),
@@ -225,14 +218,14 @@ fn apply(
                         ..
                     },
                 ) => {
-                    put_property(db, property)?;
+                    new_heads.push(new_head(db, property)?);
                     log.add(
                         resource,
                         &log::Entry::Put(PropertyEntry::new(property, before.as_ref())),
                     )
                 }
                 (Some(property), Found::Nothing | Found::Property(_)) => {
-                    put_property(db, property)?;
+                    new_heads.push(new_head(db, property)?);
                     log.add(
                         resource,
                         &log::Entry::Put(PropertyEntry::new(property, None)),
@@ -264,22 +257,9 @@ fn head_of(found: &Found) -> Option<&Property> {
     }
 }
 
-fn put_property(db: &Connection, property: &Property) -> Result<(), StoreError> {
+fn new_head<'a>(db: &Connection, property: &'a Property) -> Result<NewHead<'a>, StoreError> {
     let (stored, value) = keep(db, &property.content)?;
-    db.prepare_cached(PUT_PROPERTY)?.execute(params![
-        property.key.resource.key(),
-        property.key.name.as_str(),
-        property.id.get(),
-        property.revision.get(),
-        property.modified_at.millis(),
-        property.modified_by.get(),
-        property.content.media_type.as_str(),
-        property.description,
-        size_column(&property.content),
-        stored,
-        value,
-    ])?;
-    Ok(())
+    Ok((property, stored, value))
 }
 
 fn put_file(db: &Connection, file: &File) -> Result<(), StoreError> {

@@ -6,6 +6,7 @@
 mod accounts;
 mod apply;
 mod contents;
+mod heads;
 mod log;
 mod reader;
 mod rows;
@@ -29,6 +30,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use writer::Writer;
 
+/// A list that takes more rows than this is not read on the thread that asks for it.
+const SHORT_LIST_ROWS: usize = 256;
+
 /// How to open a database, with the bounds on what it may use.
 #[derive(Clone, Debug)]
 pub struct SqliteOptions {
@@ -36,6 +40,8 @@ pub struct SqliteOptions {
     pub path: PathBuf,
     /// How many threads read.
     pub readers: usize,
+    /// How many further connections there are for short look-ups on the threads that ask.
+    pub spare_readers: usize,
     /// How many writes may wait.
     pub write_queue_max: usize,
     /// How many reads may wait.
@@ -61,6 +67,7 @@ impl SqliteOptions {
         SqliteOptions {
             path: path.into(),
             readers: 4,
+            spare_readers: 4,
             write_queue_max: 4096,
             read_queue_max: 4096,
             write_group_max: 256,
@@ -107,21 +114,29 @@ impl Store for Sqlite {
     fn locate(&self, who: &Principal, address: Address) -> Ticket<Place> {
         let who = who.clone();
         self.readers
-            .read(move |db| rows::locate(db, &who, &address))
+            .look_up(move |db| rows::locate(db, &who, &address))
     }
 
     fn list(&self, query: ListQuery) -> Ticket<Listing> {
-        self.readers.read(move |db| rows::list(db, &query))
+        // A short list is read here, a long one elsewhere; how long it is shows on the way.
+        match self
+            .readers
+            .try_here(|db| rows::list(db, &query, Some(SHORT_LIST_ROWS)))
+        {
+            Some(Ok(Some(listing))) => Ticket::ready(Ok(listing)),
+            Some(Err(error)) => Ticket::ready(Err(error)),
+            Some(Ok(None)) | None => self.readers.read(move |db| rows::whole_list(db, &query)),
+        }
     }
 
     fn read(&self, key: PropertyKey, alias: Option<PropertyName>) -> Ticket<PropertyView> {
         self.readers
-            .read(move |db| rows::read(db, &key, alias.as_ref()))
+            .look_up(move |db| rows::read(db, &key, alias.as_ref()))
     }
 
     fn file(&self, id: NodeId, revision: Option<Revision>) -> Ticket<File> {
         self.readers
-            .read(move |db| Ok(rows::file(db, id, revision)?.0))
+            .look_up(move |db| Ok(rows::file(db, id, revision)?.0))
     }
 
     fn file_view(&self, id: NodeId, revision: Option<Revision>) -> Ticket<FileView> {
@@ -151,11 +166,11 @@ impl Store for Sqlite {
 
     fn account(&self, name: &str) -> Ticket<Option<Account>> {
         let name = name.to_owned();
-        self.readers.read(move |db| rows::account(db, &name))
+        self.readers.look_up(move |db| rows::account(db, &name))
     }
 
     fn user(&self, id: UserId) -> Ticket<Arc<User>> {
-        self.readers.read(move |db| rows::user(db, id))
+        self.readers.look_up(move |db| rows::user(db, id))
     }
 
     fn users(&self) -> Ticket<Vec<Arc<User>>> {
@@ -175,7 +190,7 @@ impl Store for Sqlite {
     }
 
     fn token(&self, hash: [u8; 32], now: Timestamp) -> Ticket<Option<(Arc<User>, Timestamp)>> {
-        self.readers.read(move |db| rows::token(db, &hash, now))
+        self.readers.look_up(move |db| rows::token(db, &hash, now))
     }
 
     fn close(&self) {

@@ -1,11 +1,15 @@
-//! Threads that read, each with its own connection, fed from one queue.
+//! Reading, on connections of its own: short look-ups where they are asked, all else on threads fed from one queue.
+//!
+//! A look-up by key touches a few pages and takes a few microseconds, less than it takes to wake another thread. So it
+//! runs on the thread that asks, if a connection is free. What may be long (a list, a piece of a content) is not for that
+//! thread, which has others to serve.
 //!
 //! Each job is one read transaction, so it sees one state of the database however long it takes (`promises.md` 6).
 
-use super::schema::{OpenError, open_reader};
+use super::schema::{OpenError, open_reader, open_spare_reader};
 use super::{SqliteOptions, StoreError, Ticket};
 use crossbeam_channel::{Receiver, Sender, TrySendError};
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
@@ -56,6 +60,10 @@ pub(super) struct Readers {
     jobs: Sender<Job>,
     queue: Arc<Queue>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Connections for short look-ups; `None` once closed.
+    spare: Vec<Mutex<Option<Connection>>>,
+    /// Which of them to try first.
+    turn: AtomicUsize,
 }
 
 impl Readers {
@@ -76,14 +84,46 @@ impl Readers {
         let threads = (0..options.readers.max(1))
             .map(start)
             .collect::<Result<_, _>>()?;
+        let spare = || open_spare_reader(options).map(|db| Mutex::new(Some(db)));
         Ok(Readers {
             jobs,
             queue,
             threads: Mutex::new(threads),
+            spare: (0..options.spare_readers)
+                .map(|_| spare())
+                .collect::<Result<_, _>>()?,
+            turn: AtomicUsize::new(0),
         })
     }
 
-    /// Runs `work` in a read transaction.
+    /// Runs short `work` in a read transaction on this thread, if that is possible at once.
+    pub(super) fn try_here<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Option<Result<T, StoreError>> {
+        let first = self.turn.fetch_add(1, Ordering::Relaxed);
+        let count = self.spare.len();
+        let free =
+            (first..first + count).find_map(|turn| self.spare.get(turn % count)?.try_lock().ok());
+        match in_transaction(free?.as_mut()?, work) {
+            // On a thread of its own it can wait for a while.
+            Err(StoreError::Busy) => None,
+            result => Some(result),
+        }
+    }
+
+    /// Runs short `work` here if that is possible at once, else on a thread.
+    pub(super) fn look_up<T: Send + 'static>(
+        &self,
+        work: impl Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Ticket<T> {
+        match self.try_here(&work) {
+            Some(result) => Ticket::ready(result),
+            None => self.read(work),
+        }
+    }
+
+    /// Runs `work` in a read transaction on one of the threads.
     pub(super) fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
@@ -106,6 +146,9 @@ impl Readers {
     }
 
     pub(super) fn close(&self) {
+        for spare in &self.spare {
+            spare.lock().unwrap_or_else(PoisonError::into_inner).take();
+        }
         let threads =
             std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for _ in &threads {
@@ -124,10 +167,12 @@ fn in_transaction<T>(
     db: &mut Connection,
     work: impl FnOnce(&Connection) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
-    let transaction = db.transaction_with_behavior(TransactionBehavior::Deferred)?;
-    let answer = work(&transaction)?;
-    transaction.finish()?;
-    Ok(answer)
+    let run = |sql| db.prepare_cached(sql)?.execute([]).map(drop);
+    run("BEGIN DEFERRED")?;
+    let answer = work(db);
+    // Nothing was written, so it does not matter how the transaction ends.
+    run("COMMIT").or_else(|_| run("ROLLBACK"))?;
+    answer
 }
 
 fn serve(mut db: Connection, serving: &Serving) {

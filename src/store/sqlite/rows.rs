@@ -17,7 +17,13 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 const NODE: &str = "
-    SELECT kind, parent, name, deleted_at IS NOT NULL, language FROM node WHERE id = ?1";
+    SELECT kind, parent, name, deleted_at IS NOT NULL FROM node WHERE id = ?1";
+
+/// What a node stands on: itself, and what it lies on.
+const STANDING: &str = "
+    SELECT kind = 'file', deleted_at IS NOT NULL, language, parent,
+           (SELECT above.deleted_at IS NULL AND above.kind <> 'file' FROM node AS above WHERE above.id = node.parent)
+    FROM node WHERE id = ?1";
 
 const PAGES_ON: &str = "
     SELECT id, name FROM node WHERE parent = ?1 AND deleted_at IS NULL AND kind <> 'file'";
@@ -63,6 +69,10 @@ const ACCOUNTS: &str = "
 const TOKEN: &str = "
     SELECT account, expires_at FROM token WHERE hash = ?1 AND expires_at > ?2";
 
+/// What nearly every request runs.
+#[cfg(test)]
+pub(super) const HOT: [&str; 4] = [STANDING, PROPERTY, PROPERTIES, ACCOUNT_BY_ID];
+
 fn damaged(what: impl Into<String>) -> StoreError {
     StoreError::Damaged(what.into())
 }
@@ -76,7 +86,8 @@ fn number<T>(
     new(value).ok_or_else(|| damaged(format!("the number {value} in column {column}")))
 }
 
-fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, StoreError> {
+/// A text column.
+pub(super) fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, StoreError> {
     row.get_ref(column)?
         .as_str()
         .map_err(|_| damaged(format!("no text in column {column}")))
@@ -113,12 +124,9 @@ fn content(row: &Row<'_>, columns: [usize; 4]) -> Result<Content, StoreError> {
     })
 }
 
-fn property_of(row: &Row<'_>, resource: ResourceId) -> Result<Property, StoreError> {
+fn property_of(row: &Row<'_>, key: PropertyKey) -> Result<Property, StoreError> {
     Ok(Property {
-        key: PropertyKey {
-            resource,
-            name: parsed(row, 0)?,
-        },
+        key,
         id: number(row, 1, PropertyId::new)?,
         revision: number(row, 2, Revision::new)?,
         modified_at: time(row, 3)?,
@@ -126,6 +134,19 @@ fn property_of(row: &Row<'_>, resource: ResourceId) -> Result<Property, StoreErr
         content: content(row, [5, 7, 8, 9])?,
         description: text(row, 6)?.to_owned(),
     })
+}
+
+/// The head of the property of this name, from a row with its value.
+pub(super) fn head_of(
+    row: &Row<'_>,
+    resource: ResourceId,
+    name: PropertyName,
+) -> Result<Property, StoreError> {
+    let property = property_of(row, PropertyKey { resource, name })?;
+    match property.content.body {
+        Body::Omitted => Err(damaged(format!("no value of '{}'", property.key.name))),
+        Body::Inline(_) | Body::Stored(_) => Ok(property),
+    }
 }
 
 /// The head of a property.
@@ -136,19 +157,9 @@ pub(super) fn property(
 ) -> Result<Option<Property>, StoreError> {
     let mut statement = db.prepare_cached(PROPERTY)?;
     let mut rows = statement.query(params![resource.key(), name.as_str()])?;
-    let Some(row) = rows.next()? else {
-        return Ok(None);
-    };
-    match property_of(row, resource)? {
-        Property {
-            content: Content {
-                body: Body::Omitted,
-                ..
-            },
-            ..
-        } => Err(damaged(format!("no value of '{name}'"))),
-        property => Ok(Some(property)),
-    }
+    rows.next()?
+        .map(|row| head_of(row, resource, name.clone()))
+        .transpose()
 }
 
 /// One property with its content.
@@ -168,11 +179,20 @@ pub(super) fn read(
     Ok(PropertyView { property, users })
 }
 
-/// The live properties of a resource in the order of their creation.
-pub(super) fn list(db: &Connection, query: &ListQuery) -> Result<Listing, StoreError> {
+/// The live properties of a resource in the order of their creation; `None` if that takes more than so many rows, or the
+/// value of one lies elsewhere.
+pub(super) fn list(
+    db: &Connection,
+    query: &ListQuery,
+    rows_max: Option<usize>,
+) -> Result<Option<Listing>, StoreError> {
     let language = standing(db, query.resource)?.language;
+    let is_long = |rows: usize| rows_max.is_some_and(|max| rows > max);
     let mut properties = Vec::new();
     if let Some(names) = query.names.exact() {
+        if is_long(names.len()) {
+            return Ok(None);
+        }
         for name in names {
             // What is not a name belongs to no property.
             if let Ok(name) = name.parse::<PropertyName>() {
@@ -183,9 +203,18 @@ pub(super) fn list(db: &Connection, query: &ListQuery) -> Result<Listing, StoreE
         let mut statement = db.prepare_cached(PROPERTIES)?;
         let cutoff = i64::try_from(query.cutoff).unwrap_or(i64::MAX);
         let mut rows = statement.query(params![query.resource.key(), cutoff])?;
+        let mut read = 0;
         while let Some(row) = rows.next()? {
+            read += 1;
+            if is_long(read) {
+                return Ok(None);
+            }
             if matches!(query.names, NameFilter::All) || query.names.matches(text(row, 0)?) {
-                properties.push(property_of(row, query.resource)?);
+                let key = PropertyKey {
+                    resource: query.resource,
+                    name: parsed(row, 0)?,
+                };
+                properties.push(property_of(row, key)?);
             }
         }
     }
@@ -193,15 +222,24 @@ pub(super) fn list(db: &Connection, query: &ListQuery) -> Result<Listing, StoreE
     properties.dedup_by_key(|property| property.id);
     let mut users = Users::new();
     for property in &mut properties {
+        let lies_elsewhere = matches!(property.content.body, Body::Stored(_));
+        if rows_max.is_some() && lies_elsewhere && property.content.is_shown(query.cutoff) {
+            return Ok(None);
+        }
         add_user(db, &mut users, property.modified_by)?;
         show(db, &mut property.content, query.cutoff)?;
     }
-    Ok(Listing {
+    Ok(Some(Listing {
         resource: query.resource,
         properties,
         users,
         language,
-    })
+    }))
+}
+
+/// The same, however long it is.
+pub(super) fn whole_list(db: &Connection, query: &ListQuery) -> Result<Listing, StoreError> {
+    list(db, query, None)?.ok_or_else(|| damaged("a list without an end"))
 }
 
 /// Fetches the value of a property if a list shows it, and lets go of it if not.
@@ -241,7 +279,6 @@ struct StoredNode {
     parent: Option<NodeId>,
     name: NodeName,
     deleted: bool,
-    language: Option<Language>,
 }
 
 fn stored_node(db: &Connection, id: NodeId) -> Result<Option<StoredNode>, StoreError> {
@@ -256,9 +293,6 @@ fn stored_node(db: &Connection, id: NodeId) -> Result<Option<StoredNode>, StoreE
         parent: row.get::<_, Option<i64>>(1)?.and_then(NodeId::new),
         name: parsed(row, 2)?,
         deleted: row.get(3)?,
-        language: row
-            .get::<_, Option<String>>(4)?
-            .and_then(|language| language.parse().ok()),
     }))
 }
 
@@ -269,6 +303,8 @@ fn page(db: &Connection, id: NodeId) -> Result<StoredNode, StoreError> {
 
 /// What a live resource stands on.
 struct Standing {
+    /// Whether it is a file.
+    is_file: bool,
     ground: Ground,
     page: Option<NodeId>,
     /// Of a page: its language.
@@ -279,18 +315,44 @@ fn standing(db: &Connection, resource: ResourceId) -> Result<Standing, StoreErro
     let (ground, page, language) = match resource {
         ResourceId::Site => (Ground::Site, None, None),
         ResourceId::User(id) => (Ground::User(user(db, id)?.id), None, None),
-        ResourceId::Node(id) => match stored_node(db, id)? {
-            None => return Err(Refusal::NoSuchFile.into()),
-            Some(node) if node.kind == NodeKind::File => {
-                (Ground::Page, Some(page_below(db, &node)?), None)
-            }
-            Some(node) if node.deleted => return Err(Refusal::NoSuchPage.into()),
-            Some(node) => (Ground::Page, Some(id), language_of(node.language.as_ref())),
-        },
+        ResourceId::Node(id) => return node_standing(db, id),
     };
     Ok(Standing {
+        is_file: false,
         ground,
         page,
+        language,
+    })
+}
+
+fn node_standing(db: &Connection, id: NodeId) -> Result<Standing, StoreError> {
+    let mut statement = db.prepare_cached(STANDING)?;
+    let mut rows = statement.query([id.get()])?;
+    let row = rows.next()?.ok_or(Refusal::NoSuchFile)?;
+    let (is_file, is_deleted): (bool, bool) = (row.get(0)?, row.get(1)?);
+    let page = if is_file {
+        let page_lives = row.get::<_, Option<bool>>(4)? == Some(true);
+        let above = row.get::<_, Option<i64>>(3)?.and_then(NodeId::new);
+        above
+            .filter(|_| page_lives && !is_deleted)
+            .ok_or(Refusal::FileRemoved)?
+    } else if is_deleted {
+        return Err(Refusal::NoSuchPage.into());
+    } else {
+        id
+    };
+    let language = if is_file {
+        None
+    } else {
+        let set = row
+            .get::<_, Option<String>>(2)?
+            .and_then(|language| language.parse().ok());
+        language_of(set.as_ref())
+    };
+    Ok(Standing {
+        is_file,
+        ground: Ground::Page,
+        page: Some(page),
         language,
     })
 }
@@ -314,33 +376,52 @@ pub(super) fn place(
     who: &Principal,
     resource: ResourceId,
 ) -> Result<Place, StoreError> {
-    let Standing { ground, page, .. } = standing(db, resource)?;
-    Ok(Place {
-        resource,
-        rights: rights_on(who, ground),
-        page,
-    })
+    Ok(place_of(who, resource, &standing(db, resource)?))
 }
 
-/// The resource at an address, with what `who` may do there.
+fn place_of(who: &Principal, resource: ResourceId, standing: &Standing) -> Place {
+    Place {
+        resource,
+        rights: rights_on(who, standing.ground),
+        page: standing.page,
+    }
+}
+
+/// The resource at an address, with what `who` may do there. Its kind has to be the one that the address says.
 pub(super) fn locate(
     db: &Connection,
     who: &Principal,
     address: &Address,
 ) -> Result<Place, StoreError> {
-    place(db, who, resolve(db, who, address)?)
+    let resource = resolve(db, who, address)?;
+    let missing = match address {
+        Address::Page(_) | Address::PageTitled(_) => Refusal::NoSuchPage,
+        Address::File(_) | Address::FileNamed { .. } => Refusal::NoSuchFile,
+        Address::Site | Address::CurrentUser | Address::User(_) | Address::UserNamed(_) => {
+            return place(db, who, resource);
+        }
+    };
+    let is_for_file = missing == Refusal::NoSuchFile;
+    match standing(db, resource) {
+        Ok(standing) if standing.is_file == is_for_file => Ok(place_of(who, resource, &standing)),
+        Err(StoreError::Refused(Refusal::FileRemoved)) if is_for_file => {
+            Err(Refusal::FileRemoved.into())
+        }
+        Ok(_) | Err(StoreError::Refused(_)) => Err(missing.into()),
+        Err(failure) => Err(failure),
+    }
 }
 
+/// The resource that an address means. Whether a number means something that is there is looked at later.
 fn resolve(db: &Connection, who: &Principal, address: &Address) -> Result<ResourceId, StoreError> {
     Ok(match address {
         Address::Site => ResourceId::Site,
-        Address::Page(id) => page(db, *id).map(|_| ResourceId::Node(*id))?,
+        Address::Page(id) | Address::File(id) => ResourceId::Node(*id),
         Address::PageTitled(title) => ResourceId::Node(page_titled(db, title)?),
-        Address::File(id) => match stored_node(db, *id)? {
-            Some(node) if node.kind == NodeKind::File => ResourceId::Node(*id),
-            Some(_) | None => return Err(Refusal::NoSuchFile.into()),
-        },
-        Address::FileNamed { page, name } => match resolve(db, who, page)? {
+        Address::FileNamed {
+            page: address,
+            name,
+        } => match locate(db, who, address)?.resource {
             ResourceId::Node(page) => {
                 ResourceId::Node(file_on(db, page, name)?.ok_or(Refusal::NoSuchFile)?)
             }
@@ -419,7 +500,7 @@ pub(super) fn file_view(
     revision: Option<Revision>,
 ) -> Result<FileView, StoreError> {
     let (file, head) = file(db, id, revision)?;
-    let mut properties = list(db, &embedded(ResourceId::Node(id)))?;
+    let mut properties = whole_list(db, &embedded(ResourceId::Node(id)))?;
     add_user(db, &mut properties.users, file.modified_by)?;
     Ok(FileView {
         head,

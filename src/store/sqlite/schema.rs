@@ -6,11 +6,13 @@
 
 use super::SqliteOptions;
 use crate::model::{NodeId, Role, Timestamp, UserId};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, params};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// The tables of a new database.
@@ -189,6 +191,18 @@ pub(super) fn open_reader(options: &SqliteOptions) -> Result<Connection, OpenErr
     })
 }
 
+/// Opens a further connection that only reads, and does not wait for others.
+pub(super) fn open_spare_reader(options: &SqliteOptions) -> Result<Connection, OpenError> {
+    let db = open_reader(options)?;
+    match db.busy_timeout(Duration::ZERO) {
+        Ok(()) => Ok(db),
+        Err(reason) => Err(OpenError::Database {
+            path: options.path.clone(),
+            reason,
+        }),
+    }
+}
+
 /// SQLite takes a negative number as KiB.
 fn cache_size(bytes: usize) -> i64 {
     -i64::try_from(bytes / 1024).unwrap_or(i64::MAX)
@@ -198,6 +212,8 @@ fn connect(options: &SqliteOptions) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(&options.path, flags)?;
     db.busy_timeout(options.lock_timeout)?;
+    // One plan for each statement: else SQLite compiles some of them again for each set of values.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     db.set_prepared_statement_cache_capacity(128);
     Ok(db)
 }

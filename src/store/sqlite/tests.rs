@@ -2,11 +2,11 @@
 //!
 //! What it shares with every store is in `store::contract`.
 
-use super::{OpenError, Sqlite, SqliteOptions};
+use super::{OpenError, Sqlite, SqliteOptions, heads, rows, schema};
 use crate::model::{
     Address, Body, Content, ContentId, DESCRIPTION_PROPERTY, Done, Edit, FileDescription,
-    ListQuery, MediaType, NameFilter, NamePattern, NodeId, Outcome, Precondition, Property, Put,
-    Refusal, ResourceId, Role, Upload, UserId,
+    ListQuery, MediaType, NameFilter, NamePattern, NodeId, Outcome, Precondition, Property,
+    PropertyName, Put, Refusal, ResourceId, Role, Upload, UserId,
 };
 use crate::store::contract::{
     Client, HOME, account, at, binary, delete, is_damaged, noise, put, put_by, put_content, put_if,
@@ -15,7 +15,7 @@ use crate::store::contract::{
 use crate::store::{CHUNK_BYTES, NewToken, Store, StoreError, Ticket};
 use bytes::Bytes;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Params, Row};
+use rusqlite::{Connection, Params, Row, StatementStatus};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -1276,7 +1276,45 @@ fn if_the_threads_that_read_die_nobody_waits_for_them_and_writes_go_on() {
     all_wait.send(()).unwrap();
     assert!(matches!(wait(dying), Err(StoreError::Closed)));
     assert!(matches!(wait(waiting), Err(StoreError::Closed)));
-    assert!(matches!(client.read("a"), Err(StoreError::Closed)));
+    assert!(matches!(wait(store.users()), Err(StoreError::Closed)));
     client.put("a", "1");
+    assert!(client.read("a").is_ok(), "a look-up needs no thread");
+    store.close();
+}
+
+/// A statement that SQLite compiles again for each set of values costs more than all it reads.
+#[test]
+fn no_statement_of_a_look_up_is_compiled_more_than_once() {
+    let place = Place::new();
+    let store = place.open();
+    let client = Client::admin(&store);
+    for number in 0..8 {
+        client.put(&format!("p{number}"), "value");
+    }
+    let db = schema::open_reader(&place.options()).unwrap();
+    let (who, key) = (client.who.clone(), client.read("p1").unwrap().key);
+    let query = ListQuery {
+        resource: key.resource,
+        names: NameFilter::All,
+        cutoff: 2048,
+    };
+    let names: Vec<PropertyName> = (0..8).map(|n| format!("p{n}").parse().unwrap()).collect();
+    let names: Vec<&PropertyName> = names.iter().collect();
+    let address = Address::Page(NodeId::HOME);
+    for _ in 0..3 {
+        rows::locate(&db, &who, &address).unwrap();
+        rows::read(&db, &key, None).unwrap();
+        rows::whole_list(&db, &query).unwrap();
+        heads::find(&db, key.resource, &names).unwrap();
+    }
+    for sql in rows::HOT.into_iter().chain([heads::WALK]) {
+        let statement = db.prepare_cached(sql).unwrap();
+        assert!(
+            statement.get_status(StatementStatus::Run) >= 3,
+            "not hot: {sql}"
+        );
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0, "{sql}");
+    }
+    drop(db);
     store.close();
 }
