@@ -1,10 +1,22 @@
-//! Writes accounts and tokens. They are no part of the log: it holds no secrets.
+//! Accounts and tokens, read and written. They are no part of the log: it holds no secrets.
 
-use super::rows;
-use crate::model::{Access, Refusal, Timestamp, User, UserId};
-use crate::store::{NewAccount, NewToken, StoreError, folded};
-use rusqlite::{Connection, params};
+use super::rows::{damaged, number, text, time};
+use crate::model::{Access, Refusal, Role, Timestamp, User, UserId, Users};
+use crate::store::{Account, NewAccount, NewToken, StoreError, folded};
+use rusqlite::{Connection, Row, params};
 use std::sync::Arc;
+
+const ACCOUNT_BY_ID: &str = "
+    SELECT id, name, full_name, email, role, disabled, created_at, password FROM account WHERE id = ?1";
+
+const ACCOUNT_BY_NAME: &str = "
+    SELECT id, name, full_name, email, role, disabled, created_at, password FROM account WHERE folded = ?1";
+
+const ACCOUNTS: &str = "
+    SELECT id, name, full_name, email, role, disabled, created_at, password FROM account ORDER BY id";
+
+const TOKEN: &str = "
+    SELECT account, expires_at FROM token WHERE hash = ?1 AND expires_at > ?2";
 
 const TAKE_USER_ID: &str =
     "UPDATE sequence SET next = next + 1 WHERE kind = 'user' RETURNING next - 1";
@@ -23,7 +35,7 @@ const ADD_TOKEN: &str = "INSERT INTO token (hash, account, expires_at) VALUES (?
 
 /// Makes an account.
 pub(super) fn add_account(db: &Connection, new: &NewAccount) -> Result<Arc<User>, StoreError> {
-    if rows::account(db, &new.name)?.is_some() {
+    if account(db, &new.name)?.is_some() {
         return Err(Refusal::UserNameTaken(new.name.clone()).into());
     }
     let id: i64 = db
@@ -84,4 +96,79 @@ pub(super) fn add_token(
     ];
     db.prepare_cached(ADD_TOKEN)?.execute(row)?;
     Ok(())
+}
+
+fn account_of(row: &Row<'_>) -> Result<Account, StoreError> {
+    let access = if row.get(5)? {
+        Access::Disabled
+    } else {
+        Access::Active
+    };
+    let user = User {
+        id: number(row, 0, UserId::new)?,
+        name: text(row, 1)?.to_owned(),
+        full_name: text(row, 2)?.to_owned(),
+        email: row.get(3)?,
+        role: Role::of_name(text(row, 4)?).ok_or_else(|| damaged("the role of an account"))?,
+        access,
+        created_at: time(row, 6)?,
+    };
+    Ok(Account {
+        user: Arc::new(user),
+        password: row.get(7)?,
+    })
+}
+
+/// The account of a name.
+pub(super) fn account(db: &Connection, name: &str) -> Result<Option<Account>, StoreError> {
+    let mut statement = db.prepare_cached(ACCOUNT_BY_NAME)?;
+    let mut rows = statement.query([folded(name)])?;
+    rows.next()?.map(account_of).transpose()
+}
+
+fn account_by_id(db: &Connection, id: UserId) -> Result<Option<Account>, StoreError> {
+    let mut statement = db.prepare_cached(ACCOUNT_BY_ID)?;
+    let mut rows = statement.query([id.get()])?;
+    rows.next()?.map(account_of).transpose()
+}
+
+/// The account of a number.
+pub(super) fn user(db: &Connection, id: UserId) -> Result<Arc<User>, StoreError> {
+    Ok(account_by_id(db, id)?.ok_or(Refusal::NoSuchUser)?.user)
+}
+
+/// All accounts.
+pub(super) fn users(db: &Connection) -> Result<Vec<Arc<User>>, StoreError> {
+    let mut statement = db.prepare_cached(ACCOUNTS)?;
+    let mut rows = statement.query([])?;
+    let mut users = Vec::new();
+    while let Some(row) = rows.next()? {
+        users.push(account_of(row)?.user);
+    }
+    Ok(users)
+}
+
+/// Adds the account of a number, if it is there and not among them.
+pub(super) fn add_user(db: &Connection, users: &mut Users, id: UserId) -> Result<(), StoreError> {
+    if !users.contains_key(&id) {
+        users.extend(account_by_id(db, id)?.map(|account| (id, account.user)));
+    }
+    Ok(())
+}
+
+/// The account of a token.
+pub(super) fn token(
+    db: &Connection,
+    hash: &[u8; 32],
+    now: Timestamp,
+) -> Result<Option<(Arc<User>, Timestamp)>, StoreError> {
+    let mut statement = db.prepare_cached(TOKEN)?;
+    let mut rows = statement.query(params![hash.as_slice(), now.millis()])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    Ok(Some((
+        user(db, number(row, 0, UserId::new)?)?,
+        time(row, 1)?,
+    )))
 }

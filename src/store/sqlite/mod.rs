@@ -166,15 +166,15 @@ impl Store for Sqlite {
 
     fn account(&self, name: &str) -> Ticket<Option<Account>> {
         let name = name.to_owned();
-        self.readers.look_up(move |db| rows::account(db, &name))
+        self.readers.look_up(move |db| accounts::account(db, &name))
     }
 
     fn user(&self, id: UserId) -> Ticket<Arc<User>> {
-        self.readers.look_up(move |db| rows::user(db, id))
+        self.readers.look_up(move |db| accounts::user(db, id))
     }
 
     fn users(&self) -> Ticket<Vec<Arc<User>>> {
-        self.readers.read(rows::users)
+        self.readers.read(accounts::users)
     }
 
     fn add_account(&self, account: NewAccount) -> Ticket<Arc<User>> {
@@ -190,7 +190,8 @@ impl Store for Sqlite {
     }
 
     fn token(&self, hash: [u8; 32], now: Timestamp) -> Ticket<Option<(Arc<User>, Timestamp)>> {
-        self.readers.look_up(move |db| rows::token(db, &hash, now))
+        self.readers
+            .look_up(move |db| accounts::token(db, &hash, now))
     }
 
     fn close(&self) {

@@ -1,20 +1,20 @@
-//! Rows to model and back, and the SQL beside it. Reads only; the writer uses them inside its transaction, so that it
+//! Rows of nodes and properties to the model, and the SQL beside it. Reads only; the writer uses them inside its transaction, so that it
 //! sees what it has just written.
 //!
 //! Whatever comes from a row passes the constructors of the model: a damaged database is an error, not a surprise.
 
+use super::accounts::{self, add_user};
 use crate::model::{
-    Access, Address, Body, Content, ContentId, File, FileHistory, FileView, Ground, Language,
-    ListQuery, Listing, NameFilter, Node, NodeId, NodeKind, NodeName, Place, Principal, Property,
-    PropertyId, PropertyKey, PropertyName, PropertyView, Refusal, ResourceId, Revision, Role,
-    Timestamp, User, UserId, Users, rights_on,
+    Address, Body, Content, ContentId, File, FileHistory, FileView, Ground, Language, ListQuery,
+    Listing, NameFilter, Node, NodeId, NodeKind, NodeName, Place, Principal, Property, PropertyId,
+    PropertyKey, PropertyName, PropertyView, Refusal, ResourceId, Revision, Timestamp, UserId,
+    Users, rights_on,
 };
-use crate::store::{Account, StoreError, embedded, folded, language_of, title_levels};
+use crate::store::{StoreError, embedded, language_of, title_levels};
 use bytes::{Bytes, BytesMut};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::str::FromStr;
-use std::sync::Arc;
 
 const NODE: &str = "
     SELECT kind, parent, name, deleted_at IS NOT NULL FROM node WHERE id = ?1";
@@ -57,27 +57,17 @@ const CHUNK: &str = "SELECT bytes FROM chunk WHERE content = ?1 AND seq = ?2";
 
 const CHUNKS: &str = "SELECT bytes FROM chunk WHERE content = ?1 ORDER BY seq";
 
-const ACCOUNT_BY_ID: &str = "
-    SELECT id, name, full_name, email, role, disabled, created_at, password FROM account WHERE id = ?1";
-
-const ACCOUNT_BY_NAME: &str = "
-    SELECT id, name, full_name, email, role, disabled, created_at, password FROM account WHERE folded = ?1";
-
-const ACCOUNTS: &str = "
-    SELECT id, name, full_name, email, role, disabled, created_at, password FROM account ORDER BY id";
-
-const TOKEN: &str = "
-    SELECT account, expires_at FROM token WHERE hash = ?1 AND expires_at > ?2";
-
 /// What nearly every request runs.
 #[cfg(test)]
-pub(super) const HOT: [&str; 4] = [STANDING, PROPERTY, PROPERTIES, ACCOUNT_BY_ID];
+pub(super) const HOT: [&str; 3] = [STANDING, PROPERTY, PROPERTIES];
 
-fn damaged(what: impl Into<String>) -> StoreError {
+/// What is stored cannot be.
+pub(super) fn damaged(what: impl Into<String>) -> StoreError {
     StoreError::Damaged(what.into())
 }
 
-fn number<T>(
+/// A number column that has to be one of its kind.
+pub(super) fn number<T>(
     row: &Row<'_>,
     column: usize,
     new: impl Fn(i64) -> Option<T>,
@@ -93,13 +83,15 @@ pub(super) fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, Store
         .map_err(|_| damaged(format!("no text in column {column}")))
 }
 
-fn parsed<T: FromStr>(row: &Row<'_>, column: usize) -> Result<T, StoreError> {
+/// A text column that has to be one of its kind.
+pub(super) fn parsed<T: FromStr>(row: &Row<'_>, column: usize) -> Result<T, StoreError> {
     let text = text(row, column)?;
     text.parse()
         .map_err(|_| damaged(format!("the text '{text}' in column {column}")))
 }
 
-fn time(row: &Row<'_>, column: usize) -> Result<Timestamp, StoreError> {
+/// A column with a moment.
+pub(super) fn time(row: &Row<'_>, column: usize) -> Result<Timestamp, StoreError> {
     Ok(Timestamp::from_millis(row.get(column)?))
 }
 
@@ -314,7 +306,7 @@ struct Standing {
 fn standing(db: &Connection, resource: ResourceId) -> Result<Standing, StoreError> {
     let (ground, page, language) = match resource {
         ResourceId::Site => (Ground::Site, None, None),
-        ResourceId::User(id) => (Ground::User(user(db, id)?.id), None, None),
+        ResourceId::User(id) => (Ground::User(accounts::user(db, id)?.id), None, None),
         ResourceId::Node(id) => return node_standing(db, id),
     };
     Ok(Standing {
@@ -429,7 +421,7 @@ fn resolve(db: &Connection, who: &Principal, address: &Address) -> Result<Resour
         },
         Address::CurrentUser => ResourceId::User(who.id()),
         Address::User(id) => ResourceId::User(*id),
-        Address::UserNamed(name) => match account(db, name)? {
+        Address::UserNamed(name) => match accounts::account(db, name)? {
             Some(account) => ResourceId::User(account.user.id),
             None => return Err(Refusal::NoSuchUser.into()),
         },
@@ -545,78 +537,4 @@ fn node(db: &Connection, id: NodeId) -> Result<Node, StoreError> {
         name,
         path,
     })
-}
-
-fn account_of(row: &Row<'_>) -> Result<Account, StoreError> {
-    let access = if row.get(5)? {
-        Access::Disabled
-    } else {
-        Access::Active
-    };
-    let user = User {
-        id: number(row, 0, UserId::new)?,
-        name: text(row, 1)?.to_owned(),
-        full_name: text(row, 2)?.to_owned(),
-        email: row.get(3)?,
-        role: Role::of_name(text(row, 4)?).ok_or_else(|| damaged("the role of an account"))?,
-        access,
-        created_at: time(row, 6)?,
-    };
-    Ok(Account {
-        user: Arc::new(user),
-        password: row.get(7)?,
-    })
-}
-
-/// The account of a name.
-pub(super) fn account(db: &Connection, name: &str) -> Result<Option<Account>, StoreError> {
-    let mut statement = db.prepare_cached(ACCOUNT_BY_NAME)?;
-    let mut rows = statement.query([folded(name)])?;
-    rows.next()?.map(account_of).transpose()
-}
-
-fn account_by_id(db: &Connection, id: UserId) -> Result<Option<Account>, StoreError> {
-    let mut statement = db.prepare_cached(ACCOUNT_BY_ID)?;
-    let mut rows = statement.query([id.get()])?;
-    rows.next()?.map(account_of).transpose()
-}
-
-/// The account of a number.
-pub(super) fn user(db: &Connection, id: UserId) -> Result<Arc<User>, StoreError> {
-    Ok(account_by_id(db, id)?.ok_or(Refusal::NoSuchUser)?.user)
-}
-
-/// All accounts.
-pub(super) fn users(db: &Connection) -> Result<Vec<Arc<User>>, StoreError> {
-    let mut statement = db.prepare_cached(ACCOUNTS)?;
-    let mut rows = statement.query([])?;
-    let mut users = Vec::new();
-    while let Some(row) = rows.next()? {
-        users.push(account_of(row)?.user);
-    }
-    Ok(users)
-}
-
-fn add_user(db: &Connection, users: &mut Users, id: UserId) -> Result<(), StoreError> {
-    if !users.contains_key(&id) {
-        users.extend(account_by_id(db, id)?.map(|account| (id, account.user)));
-    }
-    Ok(())
-}
-
-/// The account of a token.
-pub(super) fn token(
-    db: &Connection,
-    hash: &[u8; 32],
-    now: Timestamp,
-) -> Result<Option<(Arc<User>, Timestamp)>, StoreError> {
-    let mut statement = db.prepare_cached(TOKEN)?;
-    let mut rows = statement.query(params![hash.as_slice(), now.millis()])?;
-    let Some(row) = rows.next()? else {
-        return Ok(None);
-    };
-    Ok(Some((
-        user(db, number(row, 0, UserId::new)?)?,
-        time(row, 1)?,
-    )))
 }
