@@ -72,7 +72,8 @@ pub struct Limits {
     )]
     pub body_secs: u64,
 
-    /// In this many seconds a file that is sent or fetched has to move by at least 16 KiB for each of them
+    /// In this many seconds a file that is sent has to move by at least 16 KiB for each of them, and an answer that is
+    /// fetched has to move at all
     #[arg(
         long,
         env = "PROPSTORE_STREAM_SECS",

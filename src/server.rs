@@ -3,12 +3,16 @@
 //! Plain HTTP/1.1 only: a preface of HTTP/2 is not understood and the connection is closed. The bounds are in
 //! [`crate::config::Limits`]; the reasons for them in `promises.md` §1.4.
 
+mod stall;
+
 use crate::config::Limits;
 use crate::service::{Connection, Service};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use stall::Impatient;
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
@@ -133,7 +137,10 @@ async fn connected(
         .header_read_timeout(limits.head_time())
         .max_buf_size(limits.head_bytes_max as usize)
         .max_headers(HEADERS_MAX)
-        .serve_connection(TokioIo::new(stream), answer);
+        .serve_connection(
+            TokioIo::new(Impatient::new(stream, limits.stream_time())),
+            answer,
+        );
     let mut told_to_stop = false;
     let result = loop {
         tokio::select! {
@@ -147,11 +154,12 @@ async fn connected(
         }
     };
     if let Err(error) = &result {
-        tracing::debug!(%peer, %error, "a connection ended");
+        let cause = error.source().map(ToString::to_string);
+        tracing::debug!(%peer, %error, cause, "a connection ended");
     }
     // What is no request was answered by hyper, and the rest of it may still be on its way.
     let unread = unread.load(Ordering::Relaxed) || result.is_err_and(|error| error.is_parse());
-    let mut stream = connection.into_parts().io.into_inner();
+    let mut stream = connection.into_parts().io.into_inner().into_inner();
     if stream.shutdown().await.is_ok() && unread {
         linger(stream).await;
     }

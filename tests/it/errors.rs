@@ -1,7 +1,7 @@
 //! How a request is refused: the error document, the words that help, the limits, and HTTP itself
 //! (`mindtouch.md` §1, §2, §5.4, §15; `promises.md` §1.3, §1.4).
 
-use crate::harness::{Answer, Call, Connection, Request, Server, each};
+use crate::harness::{Answer, Call, Connection, PASSWORD, Request, Server, each, program};
 use std::io::Read;
 use std::net::Shutdown;
 
@@ -731,4 +731,31 @@ fn an_encoded_body_is_refused_and_not_stored_as_something_else() {
         .text("x")
         .field("Content-Encoding", "identity")
         .gives(200);
+}
+
+#[test]
+fn a_client_that_does_not_read_is_cut() {
+    let dir = std::sync::Arc::new(tempfile::tempdir().unwrap());
+    let mut command = program([
+        "serve",
+        "--db",
+        dir.path().join("test.db").to_str().unwrap(),
+        "--listen",
+        "127.0.0.1:0",
+        "--stream-secs",
+        "1",
+    ]);
+    command
+        .env("PROPSTORE_ADMIN_PASSWORD", PASSWORD)
+        .env("PROPSTORE_LOG", "debug");
+    let server = Server::spawn(command, dir);
+    let file = server.file("large");
+    // More than the buffers of the two sockets hold.
+    let size = 40 << 20;
+    server.put(&file).body(vec![b'x'; size]).gives(200);
+    let mut connection = server.connect();
+    connection.write(&server.get(&file).request().head());
+    server.wait_for_log("the client does not read");
+    assert!(connection.read_rest().len() < size);
+    server.get(&file).gives(200);
 }
