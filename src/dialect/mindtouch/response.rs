@@ -246,29 +246,12 @@ pub(super) fn batch(
         .attribute("count", count)
         .attribute("href", links.properties());
     for done in outcomes.iter().flatten() {
-        match done {
-            Done::Put(property) => {
-                property_block(
-                    &mut xml,
-                    links,
-                    &mut people,
-                    property,
-                    SHOWN_BYTES,
-                    Telling::Written,
-                );
-            }
-            Done::Deleted(property) => {
-                property_block(
-                    &mut xml,
-                    links,
-                    &mut people,
-                    property,
-                    SHOWN_BYTES,
-                    Telling::Deleted,
-                );
-            }
-            Done::LanguageSet | Done::Uploaded { .. } | Done::Removed => {}
-        }
+        let (property, telling) = match done {
+            Done::Put(property) => (property, Telling::Written),
+            Done::Deleted(property) => (property, Telling::Deleted),
+            Done::LanguageSet | Done::Uploaded { .. } | Done::Removed => continue,
+        };
+        property_block(&mut xml, links, &mut people, property, SHOWN_BYTES, telling);
     }
     let mut status = StatusCode::OK;
     for (ChangeName(name), outcome) in changes.iter().zip(outcomes) {
