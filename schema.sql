@@ -42,34 +42,48 @@ CREATE TABLE file_revision (
     PRIMARY KEY (node, revision)
 ) STRICT, WITHOUT ROWID;
 
--- The heads: the newest revision of each live property, clustered by its owner. The key is what makes a name unique
--- among the live properties of a resource. `SELECT name, value FROM property WHERE resource = 2` reads a file's.
-CREATE TABLE property (
+-- The heads: the newest revision of each live property. A row holds those of one resource whose names are neighbours,
+-- as many as fill about a page, in the order of their names: to read or to write one row costs the same however few of
+-- its properties are meant, and a batch mostly concerns neighbours. A row begins with the names from `first` on and ends
+-- where the next row of the resource begins; the first row of a resource has the `first` ''. So a name belongs to one row.
+--
+-- properties is a JSON array with one array for each property, sorted by name, byte for byte:
+--   [name, id, revision, modified_at, modified_by, type, description, size, value]
+-- where value is the text, or a number: chunk.content, if the bytes are many or are not UTF-8.
+CREATE TABLE heads (
     resource    INTEGER NOT NULL,
-    name        TEXT    NOT NULL,        -- 1 to 255 characters, compared byte for byte
-    id          INTEGER NOT NULL,        -- one life of the name; the front of the etag, and the order of lists
-    revision    INTEGER NOT NULL,        -- 1, 2, 3 … without gap
-    modified_at INTEGER NOT NULL,
-    modified_by INTEGER NOT NULL,
-    type        TEXT    NOT NULL,        -- media type
-    description TEXT    NOT NULL,        -- of the change; '' for none
-    size        INTEGER NOT NULL,        -- bytes
-    content     INTEGER,                 -- where the bytes lie: chunk.content; NULL: in value
-    value       BLOB,                    -- the bytes, if they are few (see chunk)
-    PRIMARY KEY (resource, name)
-) STRICT, WITHOUT ROWID;
+    first       TEXT    NOT NULL,
+    properties  TEXT    NOT NULL,
+    PRIMARY KEY (resource, first)
+) STRICT;
+
+-- The heads one by one. `SELECT name, value FROM property WHERE resource = 2` reads a file's.
+CREATE VIEW property AS
+SELECT heads.resource         AS resource,
+       each.value ->> 0       AS name,          -- 1 to 255 characters, compared byte for byte
+       each.value ->> 1       AS id,            -- one life of the name; the front of the etag, and the order of lists
+       each.value ->> 2       AS revision,      -- 1, 2, 3 … without gap
+       each.value ->> 3       AS modified_at,
+       each.value ->> 4       AS modified_by,   -- account.id
+       each.value ->> 5       AS type,          -- media type
+       each.value ->> 6       AS description,   -- of the change; '' for none
+       each.value ->> 7       AS size,          -- bytes
+       CASE json_type(each.value, '$[8]') WHEN 'integer' THEN each.value ->> 8 END AS content,
+       CASE json_type(each.value, '$[8]') WHEN 'text'    THEN each.value ->> 8 END AS value
+FROM heads, json_each(heads.properties) AS each;
 
 -- The log: what every batch changed, in the order of the commits, appended in the same transaction. It is the history:
 -- each change holds what it replaced, so a head and the log below it are all revisions there ever were. A batch is one
 -- row; one that concerns several resources, or replaces more than about 1 MiB, is several rows with the same `batch`.
 --
--- changes is a JSON array with one object for each change:
---   edit      put | delete | language | upload | remove
---   name      of the property (put, delete) or the file (upload)
---   id        of the property (put, delete)
---   revision  that the change made; for delete, the revision that stands for the deletion
---   was       what was there before; absent if nothing was. Of a property: revision, modified_at, modified_by, type,
---             description, size, and its bytes as one of text (UTF-8), hex, content (chunk.content). Of a page: language.
+-- changes is a JSON array with one array for each change:
+--   ["put", name, id, revision, was]       a property was created or got this revision
+--   ["delete", name, id, revision, was]    it was deleted; this revision stands for the deletion
+--   ["upload", name, revision]             a file was made or got this revision
+--   ["remove", name, revision]             it was deleted
+--   ["language", was]                      the language of a page was set
+-- was is what was there before, null if nothing was; of a property it is
+--   [revision, modified_at, modified_by, type, description, size, value]    as in heads
 CREATE TABLE log (
     id          INTEGER NOT NULL PRIMARY KEY,   -- 1, 2, 3 … without gap
     batch       INTEGER NOT NULL,               -- id of the first row of the batch
@@ -85,22 +99,22 @@ CREATE VIEW property_revision AS
 SELECT resource, name, id, revision, modified_at, modified_by, type, description, size, content, value, 0 AS deleted
 FROM property
 UNION ALL
-SELECT resource, change ->> 'name', change ->> 'id', was ->> 'revision', was ->> 'modified_at', was ->> 'modified_by',
-       was ->> 'type', was ->> 'description', was ->> 'size', was ->> 'content',
-       coalesce(CAST(was ->> 'text' AS BLOB), unhex(was ->> 'hex')), 0
+SELECT resource, change ->> 1, change ->> 2, was ->> 0, was ->> 1, was ->> 2, was ->> 3, was ->> 4, was ->> 5,
+       CASE json_type(was, '$[6]') WHEN 'integer' THEN was ->> 6 END,
+       CASE json_type(was, '$[6]') WHEN 'text'    THEN was ->> 6 END, 0
 FROM (
-    SELECT log.resource AS resource, each.value AS change, each.value -> 'was' AS was
+    SELECT log.resource AS resource, each.value AS change, each.value -> 4 AS was
     FROM log, json_each(log.changes) AS each
-    WHERE each.value ->> 'edit' IN ('put', 'delete') AND each.value -> 'was' IS NOT NULL
+    WHERE each.value ->> 0 IN ('put', 'delete') AND json_type(each.value, '$[4]') = 'array'
 )
 UNION ALL
-SELECT log.resource, each.value ->> 'name', each.value ->> 'id', each.value ->> 'revision', log.at, log.by,
+SELECT log.resource, each.value ->> 1, each.value ->> 2, each.value ->> 3, log.at, log.by,
        NULL, NULL, NULL, NULL, NULL, 1
 FROM log, json_each(log.changes) AS each
-WHERE each.value ->> 'edit' = 'delete';
+WHERE each.value ->> 0 = 'delete';
 
--- Contents of more than 4,096 bytes, in pieces of 262,144 bytes (the last one may be shorter). They are written once
--- and never changed; a revision refers to its content by number.
+-- Contents of more than 4,096 bytes, and values of properties that are not UTF-8, in pieces of 262,144 bytes (the last
+-- one may be shorter). They are written once and never changed; a revision refers to its content by number.
 CREATE TABLE chunk (
     content INTEGER NOT NULL,
     seq     INTEGER NOT NULL,            -- 0, 1, 2 …

@@ -1,24 +1,18 @@
 //! Makes the changes of a batch inside the writer's transaction: load, decide, write, log.
 
-use super::contents::keep;
-use super::heads::NewHead;
-use super::log::{self, FileEntry, LanguageWas, Log, PropertyEntry};
+use super::contents::{keep, keep_value};
+use super::counters::Counters;
+use super::heads::{Pack, Spot};
+use super::log::Log;
 use super::{heads, rows};
 use crate::model::{
-    Batch, Change, Content, DESCRIPTION_PROPERTY, Delete, Done, Edit, File, Found, NextIds, NodeId,
-    NodeName, Outcome, Property, PropertyId, PropertyName, Put, ResourceId, Snapshot, decide,
+    Batch, Change, Content, DESCRIPTION_PROPERTY, Delete, Done, Edit, File, Found, NodeId,
+    NodeName, Outcome, Property, PropertyName, Put, ResourceId, Snapshot, decide,
 };
 use crate::store::StoreError;
 use rusqlite::{Connection, params};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-
-const NEXT_IDS: &str = "
-    SELECT (SELECT next FROM sequence WHERE kind = 'node'), (SELECT next FROM sequence WHERE kind = 'property')";
-
-const SET_NEXT_ID: &str = "UPDATE sequence SET next = ?2 WHERE kind = ?1";
-
-const DELETE_PROPERTY: &str = "DELETE FROM property WHERE resource = ?1 AND name = ?2";
 
 const SET_LANGUAGE: &str = "UPDATE node SET language = ?2 WHERE id = ?1";
 
@@ -36,24 +30,60 @@ const ADD_FILE_REVISION: &str = "
 const REMOVE_NODE: &str = "UPDATE node SET deleted_at = ?2, deleted_by = ?3 WHERE id = ?1";
 
 /// Loads what a batch concerns, decides it, and writes what was decided.
-pub(super) fn write(db: &Connection, batch: &Batch) -> Result<Vec<Outcome>, StoreError> {
-    let snapshot = load(db, batch)?;
+pub(super) fn write(counters: &Counters<'_>, batch: &Batch) -> Result<Vec<Outcome>, StoreError> {
+    let db = counters.db();
+    let mut heads = Pack::new(db);
+    let (snapshot, spots) = load(counters, batch, &mut heads)?;
     let (outcomes, next) = decide(&snapshot, batch)?;
-    let (mut log, mut new_heads) = (Log::new(db, batch), Vec::with_capacity(outcomes.len()));
-    for ((change, found), outcome) in batch.changes().iter().zip(&snapshot.found).zip(&outcomes) {
-        if let Ok(done) = outcome {
-            apply(db, batch, change, found, done, &mut log, &mut new_heads)?;
+    counters.set_next_ids(next);
+    let mut log = Log::new(counters, batch);
+    let mut descriptions = Vec::new();
+    let changes = batch.changes().iter().zip(&snapshot.found).zip(spots);
+    for (((change, found), spot), outcome) in changes.zip(&outcomes) {
+        match (outcome, spot) {
+            (Ok(Done::Put(property)), Some(spot)) => {
+                log.add_property("put", property, heads.state(&spot)?)?;
+                heads.put(spot, property, keep_value(db, &property.content)?);
+            }
+            (Ok(Done::Deleted(property)), Some(spot)) => {
+                log.add_property("delete", property, heads.state(&spot)?)?;
+                heads.delete(spot, property);
+            }
+            (Ok(Done::Put(property) | Done::Deleted(property)), None) => {
+                let name = &property.key.name;
+                return Err(rows::damaged(format!("no place for the property '{name}'")));
+            }
+            (Ok(Done::Uploaded { file, description }), _) => {
+                put_file(db, file)?;
+                log.add(
+                    ResourceId::Node(file.id),
+                    &("upload", file.name.as_str(), file.revision.get()),
+                )?;
+                descriptions.extend(description);
+            }
+            (Ok(Done::LanguageSet), _) => set_language(db, change, &mut log)?,
+            (Ok(Done::Removed), _) => remove(db, batch, change, found, &mut log)?,
+            (Err(_), _) => {}
         }
     }
-    heads::put(db, &new_heads)?;
+    heads.write()?;
+    for description in descriptions {
+        describe(db, description, &mut log)?;
+    }
     log.end()?;
-    set_next_ids(db, snapshot.next, next)?;
     Ok(outcomes)
 }
 
-fn load(db: &Connection, batch: &Batch) -> Result<Snapshot, StoreError> {
+/// What a batch meets; and of each change of a property, where that stands.
+fn load(
+    counters: &Counters<'_>,
+    batch: &Batch,
+    heads: &mut Pack<'_>,
+) -> Result<(Snapshot, Vec<Option<Spot>>), StoreError> {
+    let db = counters.db();
     let mut places = BTreeMap::new();
     let mut found = vec![Found::Nothing; batch.changes().len()];
+    let mut spots = vec![None; batch.changes().len()];
     // The properties that each resource is asked for, with the places of the changes that ask.
     let mut sought: BTreeMap<ResourceId, (Vec<usize>, Vec<&PropertyName>)> = BTreeMap::new();
     for (at, change) in batch.changes().iter().enumerate() {
@@ -65,25 +95,17 @@ fn load(db: &Connection, batch: &Batch) -> Result<Snapshot, StoreError> {
             });
         }
         match &change.edit {
-            Edit::Put(Put { name, .. })
-            | Edit::Delete(Delete {
-                name, alias: None, ..
-            }) => {
+            Edit::Put(Put { name, .. }) | Edit::Delete(Delete { name, .. }) => {
                 let (changes, names) = sought.entry(change.resource).or_default();
                 changes.push(at);
                 names.push(name);
-            }
-            Edit::Delete(Delete {
-                name,
-                alias: Some(alias),
-                ..
-            }) => {
-                let named = |name| rows::property(db, change.resource, name);
-                let head = match named(name)? {
-                    None => named(alias)?,
-                    head => head,
-                };
-                found[at] = head.map_or(Found::Nothing, Found::Property);
+                if let Edit::Delete(Delete {
+                    alias: Some(alias), ..
+                }) = &change.edit
+                {
+                    changes.push(at);
+                    names.push(alias);
+                }
             }
             Edit::Upload(upload) => {
                 if let ResourceId::Node(page) = change.resource
@@ -106,15 +128,22 @@ fn load(db: &Connection, batch: &Batch) -> Result<Snapshot, StoreError> {
         }
     }
     for (resource, (changes, names)) in sought {
-        for (at, head) in changes.into_iter().zip(heads::find(db, resource, &names)?) {
-            found[at] = head.map_or(Found::Nothing, Found::Property);
+        let heads = heads.find(resource, &names)?;
+        for (at, (spot, head)) in changes.into_iter().zip(heads) {
+            // An alias comes after the name, and is meant only if nothing has the name.
+            if found[at] == Found::Nothing {
+                found[at] = head.map_or(Found::Nothing, Found::Property);
+                spots[at] = Some(spot);
+            }
         }
     }
-    Ok(Snapshot {
+    let next = counters.next_ids()?;
+    let snapshot = Snapshot {
         places,
         found,
-        next: next_ids(db)?,
-    })
+        next,
+    };
+    Ok((snapshot, spots))
 }
 
 /// The file with its description, and whether another one on its page has the name that it shall get.
@@ -125,7 +154,7 @@ fn found_file(db: &Connection, id: NodeId, rename: Option<&NodeName>) -> Result<
         Err(failure) => return Err(failure),
     };
     let description = match DESCRIPTION_PROPERTY.parse() {
-        Ok(name) => rows::property(db, ResourceId::Node(id), &name)?,
+        Ok(name) => heads::read(db, ResourceId::Node(id), &name)?,
         Err(_) => None,
     };
     let named = rename
@@ -139,127 +168,47 @@ fn found_file(db: &Connection, id: NodeId, rename: Option<&NodeName>) -> Result<
     })
 }
 
-fn next_ids(db: &Connection) -> Result<NextIds, StoreError> {
-    let (node, property) = db
-        .prepare_cached(NEXT_IDS)?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    match (NodeId::new(node), PropertyId::new(property)) {
-        (Some(node), Some(property)) => Ok(NextIds { property, node }),
-        _ => Err(StoreError::Damaged(format!(
-            "the next ids are {node} and {property}"
-        ))),
+/// Writes the description of a file, a property that its batch does not name.
+fn describe(db: &Connection, property: &Property, log: &mut Log<'_>) -> Result<(), StoreError> {
+    let mut heads = Pack::new(db);
+    let found = heads.find(property.key.resource, &[&property.key.name])?;
+    for (spot, _) in found {
+        log.add_property("put", property, heads.state(&spot)?)?;
+        heads.put(spot, property, keep_value(db, &property.content)?);
     }
+    heads.write()
 }
 
-fn set_next_ids(db: &Connection, before: NextIds, after: NextIds) -> Result<(), StoreError> {
-    let mut statement = db.prepare_cached(SET_NEXT_ID)?;
-    if after.property != before.property {
-        statement.execute(params!["property", after.property.get()])?;
-    }
-    if after.node != before.node {
-        statement.execute(params!["node", after.node.get()])?;
-    }
-    Ok(())
+fn set_language(db: &Connection, change: &Change, log: &mut Log<'_>) -> Result<(), StoreError> {
+    let Edit::SetLanguage(language) = &change.edit else {
+        return Ok(());
+    };
+    let id = change.resource.key();
+    let was: Option<String> = db
+        .prepare_cached(LANGUAGE)?
+        .query_row([id], |row| row.get(0))?;
+    db.prepare_cached(SET_LANGUAGE)?
+        .execute(params![id, language.as_str()])?;
+    log.add(change.resource, &("language", was))
 }
 
-fn apply<'a>(
+fn remove(
     db: &Connection,
     batch: &Batch,
     change: &Change,
     found: &Found,
-    done: &'a Done,
     log: &mut Log<'_>,
-    new_heads: &mut Vec<NewHead<'a>>,
 ) -> Result<(), StoreError> {
-    match done {
-        Done::Put(property) => {
-            new_heads.push(new_head(db, property)?);
-            log.add(
-                property.key.resource,
-                &log::Entry::Put(PropertyEntry::new(property, head_of(found))),
-            )
-        }
-        Done::Deleted(property) => {
-            let key = &property.key;
-            db.prepare_cached(DELETE_PROPERTY)?
-                .execute(params![key.resource.key(), key.name.as_str()])?;
-            log.add(
-                key.resource,
-                &log::Entry::Delete(PropertyEntry::new(property, head_of(found))),
-            )
-        }
-        Done::LanguageSet => {
-            let Edit::SetLanguage(language) = &change.edit else {
-                return Ok(());
-            };
-            let id = change.resource.key();
-            let before: Option<String> = db
-                .prepare_cached(LANGUAGE)?
-                .query_row([id], |row| row.get(0))?;
-            db.prepare_cached(SET_LANGUAGE)?
-                .execute(params![id, language.as_str()])?;
-            log.add(
-                change.resource,
-                &log::Entry::Language {
-                    was: before.as_deref().map(|language| LanguageWas { language }),
-                },
-            )
-        }
-        Done::Uploaded { file, description } => {
-            put_file(db, file)?;
-            let resource = ResourceId::Node(file.id);
-            log.add(resource, &log::Entry::Upload(FileEntry::new(file)))?;
-            match (description, found) {
-                (None, _) => Ok(()),
-                (
-                    Some(property),
-                    Found::File {
-                        description: before,
-                        ..
-                    },
-                ) => {
-                    new_heads.push(new_head(db, property)?);
-                    log.add(
-                        resource,
-                        &log::Entry::Put(PropertyEntry::new(property, before.as_ref())),
-                    )
-                }
-                (Some(property), Found::Nothing | Found::Property(_)) => {
-                    new_heads.push(new_head(db, property)?);
-                    log.add(
-                        resource,
-                        &log::Entry::Put(PropertyEntry::new(property, None)),
-                    )
-                }
-            }
-        }
-        Done::Removed => {
-            let row = params![
-                change.resource.key(),
-                batch.at.millis(),
-                batch.by.id().get()
-            ];
-            db.prepare_cached(REMOVE_NODE)?.execute(row)?;
-            match found {
-                Found::File { file, .. } => {
-                    log.add(change.resource, &log::Entry::Remove(FileEntry::new(file)))
-                }
-                Found::Nothing | Found::Property(_) => Ok(()),
-            }
-        }
-    }
-}
-
-fn head_of(found: &Found) -> Option<&Property> {
+    let (at, by) = (batch.at.millis(), batch.by.id().get());
+    db.prepare_cached(REMOVE_NODE)?
+        .execute(params![change.resource.key(), at, by])?;
     match found {
-        Found::Property(head) => Some(head),
-        Found::Nothing | Found::File { .. } => None,
+        Found::File { file, .. } => log.add(
+            change.resource,
+            &("remove", file.name.as_str(), file.revision.get()),
+        ),
+        Found::Nothing | Found::Property(_) => Ok(()),
     }
-}
-
-fn new_head<'a>(db: &Connection, property: &'a Property) -> Result<NewHead<'a>, StoreError> {
-    let (stored, value) = keep(db, &property.content)?;
-    Ok((property, stored, value))
 }
 
 fn put_file(db: &Connection, file: &File) -> Result<(), StoreError> {

@@ -1,5 +1,6 @@
 //! Contents that are too large for a row: pieces of them come, become visible, or are swept.
 
+use super::packed::{self, Value};
 use crate::model::{Body, Content, ContentId, Timestamp};
 use crate::store::{CHUNK_BYTES, INLINE_BYTES_MAX, StoreError};
 use rusqlite::{Connection, params};
@@ -48,7 +49,7 @@ fn take_content_id(db: &Connection) -> Result<ContentId, StoreError> {
     ContentId::new(id).ok_or_else(|| StoreError::Damaged(format!("the next content is {id}")))
 }
 
-/// Brings a content under: few bytes go into the row, many into pieces, and what was sent in pieces becomes visible.
+/// Brings the content of a file under: few bytes go into the row.
 ///
 /// The two columns of the row: where the content lies, or its bytes.
 pub(super) fn keep<'a>(
@@ -57,19 +58,41 @@ pub(super) fn keep<'a>(
 ) -> Result<(Option<i64>, Option<&'a [u8]>), StoreError> {
     match &content.body {
         Body::Inline(bytes) if content.size <= INLINE_BYTES_MAX => Ok((None, Some(bytes))),
+        Body::Inline(_) | Body::Stored(_) | Body::Omitted => {
+            Ok((Some(keep_apart(db, content)?.get()), None))
+        }
+    }
+}
+
+/// Brings the value of a property under: a short text goes into the row.
+pub(super) fn keep_value<'a>(
+    db: &Connection,
+    content: &'a Content,
+) -> Result<Value<'a>, StoreError> {
+    if let Body::Inline(bytes) = &content.body
+        && let Some(text) = packed::text_of(bytes, INLINE_BYTES_MAX)
+    {
+        return Ok(Value::Text(text.into()));
+    }
+    Ok(Value::Content(keep_apart(db, content)?.get()))
+}
+
+/// What is at hand goes into pieces, and what was sent in pieces becomes visible.
+fn keep_apart(db: &Connection, content: &Content) -> Result<ContentId, StoreError> {
+    match &content.body {
         Body::Inline(bytes) => {
             let id = take_content_id(db)?;
             for (seq, piece) in (0..).zip(bytes.chunks(CHUNK_BYTES)) {
                 add_chunk(db, id, seq, piece)?;
             }
-            Ok((Some(id.get()), None))
+            Ok(id)
         }
         Body::Stored(id) => match db
             .prepare_cached(REVEAL)?
             .execute(params![id.get(), content.size == 0])?
         {
             0 => Err(StoreError::Damaged(format!("content {id} is not there"))),
-            _ => Ok((Some(id.get()), None)),
+            _ => Ok(*id),
         },
         Body::Omitted => Err(StoreError::Damaged(
             "a content without its bytes".to_owned(),

@@ -1,122 +1,375 @@
-//! The heads of properties, many at a time.
+//! The heads of properties, packed: a row of the table holds neighbours, so one read and one write serve many of them.
 //!
-//! A statement costs more than a row, so the names of a batch are looked up by one walk along the key, and written by
-//! statements of many rows.
+//! A row that becomes too long is cut; one that becomes empty is deleted. Which names belong to a row follows from where
+//! it and the next row begin, so a resource never has two heads of one name.
 
-use super::rows;
-use crate::model::{Property, PropertyName, ResourceId};
+use super::packed::{self, Heads, Value};
+use super::rows::{damaged, property_name, text};
+use crate::model::{ListQuery, NameFilter, Property, PropertyName, ResourceId};
 use crate::store::StoreError;
+use bytes::Bytes;
 use rusqlite::{Connection, params};
+use std::ops::Range;
 use std::sync::OnceLock;
 
-/// From so many names on, a walk is tried.
-const WALK_NAMES_MIN: usize = 4;
+/// A row is cut when it has more bytes: so that with its key it fits into one page of 4,096 bytes.
+const ROW_BYTES_MAX: usize = 3900;
 
-/// For each name that it looks for, a walk may pass over so many others. On a resource with far more properties than
-/// the batch, looking up each name costs less.
-const WALK_ROWS_PER_NAME: usize = 3;
+/// How many bytes a row has at most after it was cut. The rest is room to grow.
+const ROW_BYTES_CUT: usize = 3400;
 
 /// The most rows that one statement writes.
-const ROWS_MAX: usize = 32;
+const ROWS_MAX: usize = 16;
 
-/// All heads between two names.
-pub(super) const WALK: &str = "
-    SELECT name, id, revision, modified_at, modified_by, type, description, size, content, value
-    FROM property WHERE resource = ?1 AND name >= ?2 AND name <= ?3 ORDER BY name";
+/// The row that a name belongs to.
+pub(super) const ROW: &str = "
+    SELECT properties FROM heads WHERE resource = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1";
 
-/// Replacing writes over a row in place, since the table has no other index and no triggers.
-const PUT: &str = "
-    INSERT OR REPLACE INTO property
-        (resource, name, id, revision, modified_at, modified_by, type, description, size, content, value)
-    VALUES ";
+/// The rows that the names from one to another belong to.
+pub(super) const ROWS: &str = "
+    SELECT first, properties FROM heads
+    WHERE resource = ?1 AND first <= ?3
+      AND first >= coalesce((SELECT max(first) FROM heads WHERE resource = ?1 AND first <= ?2), '')
+    ORDER BY first";
 
-const ROW: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+/// All rows of a resource.
+pub(super) const ALL_ROWS: &str = "SELECT properties FROM heads WHERE resource = ?1 ORDER BY first";
 
-const COLUMNS: usize = 11;
+const PUT: &str = "INSERT INTO heads (resource, first, properties) VALUES ";
 
-/// The heads of these names, each in the place of its name.
-pub(super) fn find(
+const PUT_ROW: &str = "(?, ?, ?)";
+
+const PUT_OVER: &str =
+    " ON CONFLICT (resource, first) DO UPDATE SET properties = excluded.properties";
+
+const COLUMNS: usize = 3;
+
+const DELETE: &str = "DELETE FROM heads WHERE resource = ?1 AND first = ?2";
+
+/// The head of one property.
+pub(super) fn read(
     db: &Connection,
     resource: ResourceId,
-    names: &[&PropertyName],
-) -> Result<Vec<Option<Property>>, StoreError> {
-    let mut order: Vec<usize> = (0..names.len()).collect();
-    let mut heads: Vec<Option<Property>> = names.iter().map(|_| None).collect();
-    let mut sought = 0;
-    if names.len() >= WALK_NAMES_MIN {
-        order.sort_unstable_by_key(|&at| names[at]);
-        sought = walk(db, resource, names, &order, &mut heads)?;
-    }
-    for &at in &order[sought..] {
-        heads[at] = rows::property(db, resource, names[at])?;
-    }
-    Ok(heads)
-}
-
-/// Walks along the key, from the first name to the last. How many names have been sought when it ends.
-fn walk(
-    db: &Connection,
-    resource: ResourceId,
-    names: &[&PropertyName],
-    order: &[usize],
-    heads: &mut [Option<Property>],
-) -> Result<usize, StoreError> {
-    let [first, .., last] = order else {
-        return Ok(0);
+    name: &PropertyName,
+) -> Result<Option<Property>, StoreError> {
+    let mut statement = db.prepare_cached(ROW)?;
+    let mut rows = statement.query(params![resource.key(), name.as_str()])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
     };
-    let mut statement = db.prepare_cached(WALK)?;
-    let bounds = params![
-        resource.key(),
-        names[*first].as_str(),
-        names[*last].as_str()
-    ];
-    let mut rows = statement.query(bounds)?;
-    let (mut sought, mut passed_over) = (0, 0);
-    while let Some(row) = rows.next()? {
-        let name = rows::text(row, 0)?;
-        while order
-            .get(sought)
-            .is_some_and(|&at| names[at].as_str() < name)
-        {
-            sought += 1;
-        }
-        match order.get(sought) {
-            Some(&at) if names[at].as_str() == name => {
-                heads[at] = Some(rows::head_of(row, resource, names[at].clone())?);
-                sought += 1;
-            }
-            Some(_) => {
-                passed_over += 1;
-                if passed_over > WALK_ROWS_PER_NAME * names.len() {
-                    return Ok(sought);
-                }
-            }
-            None => break,
+    let mut heads = Heads::of(text(row, 0)?);
+    while let Some(head) = heads.next()? {
+        if *head.name == *name.as_str() {
+            return head.property(resource, name.clone(), None).map(Some);
         }
     }
-    Ok(order.len())
+    Ok(None)
 }
 
-/// A head as it is to be written: the property, where its content lies, or its bytes.
-pub(super) type NewHead<'a> = (&'a Property, Option<i64>, Option<&'a [u8]>);
+/// The heads of a resource that a query names, by name; `None` if the resource has more heads than `heads_max`.
+pub(super) fn list(
+    db: &Connection,
+    query: &ListQuery,
+    heads_max: Option<usize>,
+) -> Result<Option<Vec<Property>>, StoreError> {
+    let mut statement = db.prepare_cached(ALL_ROWS)?;
+    let mut rows = statement.query([query.resource.key()])?;
+    let (mut properties, mut count) = (Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        let row = Bytes::copy_from_slice(text(row, 0)?.as_bytes());
+        let mut heads = Heads::of(utf_8(&row)?);
+        while let Some(head) = heads.next()? {
+            count += 1;
+            if heads_max.is_some_and(|max| count > max) {
+                return Ok(None);
+            }
+            if matches!(query.names, NameFilter::All) || query.names.matches(&head.name) {
+                let name = property_name(&head.name)?;
+                properties.push(head.property(query.resource, name, Some(&row))?);
+            }
+        }
+    }
+    Ok(Some(properties))
+}
 
-/// Writes heads, over what has the same keys.
-pub(super) fn put(db: &Connection, heads: &[NewHead<'_>]) -> Result<(), StoreError> {
-    for some in heads.chunks(ROWS_MAX) {
+fn utf_8(row: &Bytes) -> Result<&str, StoreError> {
+    std::str::from_utf8(row).map_err(|_| damaged("properties that are not UTF-8"))
+}
+
+/// A row as it is before the batch.
+struct Row {
+    resource: ResourceId,
+    first: String,
+    properties: Bytes,
+    is_stored: bool,
+}
+
+/// Where the head of a name stands, or where it would.
+#[derive(Clone, Debug)]
+pub(super) struct Spot {
+    row: usize,
+    at: Range<usize>,
+    state_at: usize,
+}
+
+/// What shall stand at a spot.
+struct Edit<'a> {
+    name: &'a str,
+    spot: Spot,
+    head: Option<(&'a Property, Value<'a>)>,
+}
+
+/// The rows that a batch concerns, and what it does there.
+pub(super) struct Pack<'a> {
+    db: &'a Connection,
+    rows: Vec<Row>,
+    edits: Vec<Edit<'a>>,
+}
+
+impl<'a> Pack<'a> {
+    pub(super) fn new(db: &'a Connection) -> Self {
+        Pack {
+            db,
+            rows: Vec::new(),
+            edits: Vec::new(),
+        }
+    }
+
+    /// The heads of these names, and where they stand, each in the place of its name. Of one resource this can be
+    /// asked once.
+    pub(super) fn find(
+        &mut self,
+        resource: ResourceId,
+        names: &[&PropertyName],
+    ) -> Result<Vec<(Spot, Option<Property>)>, StoreError> {
+        let mut order: Vec<usize> = (0..names.len()).collect();
+        order.sort_unstable_by_key(|&at| names[at]);
+        let mut found = Vec::with_capacity(names.len());
+        while found.len() < order.len() {
+            self.walk(resource, names, &order, &mut found)?;
+        }
+        // From the order of the names to the order of the request.
+        found.sort_unstable_by_key(|&(at, ..)| at);
+        Ok(found
+            .into_iter()
+            .map(|(_, spot, head)| (spot, head))
+            .collect())
+    }
+
+    /// Walks along the rows from the next name that is not found yet, up to a row that none of the names belongs to.
+    fn walk(
+        &mut self,
+        resource: ResourceId,
+        names: &[&PropertyName],
+        order: &[usize],
+        found: &mut Vec<(usize, Spot, Option<Property>)>,
+    ) -> Result<(), StoreError> {
+        let (Some(&first), Some(&last)) = (order.get(found.len()), order.last()) else {
+            return Ok(());
+        };
+        let bounds = params![resource.key(), names[first].as_str(), names[last].as_str()];
+        let mut statement = self.db.prepare_cached(ROWS)?;
+        let mut rows = statement.query(bounds)?;
+        let mut row = Row {
+            resource,
+            first: String::new(),
+            properties: Bytes::from_static(packed::EMPTY.as_bytes()),
+            is_stored: false,
+        };
+        loop {
+            let next = rows
+                .next()?
+                .map(|row| Row::read(resource, row))
+                .transpose()?;
+            let left = &order[found.len()..];
+            let belong = next.as_ref().map_or(left.len(), |next| {
+                left.partition_point(|&at| names[at].as_str() < next.first.as_str())
+            });
+            if belong > 0 {
+                let sought = left[..belong].iter().map(|&at| (at, names[at]));
+                place(&row, self.rows.len(), sought, found)?;
+                self.rows.push(row);
+            } else if row.is_stored {
+                return Ok(());
+            }
+            match next {
+                Some(next) if found.len() < order.len() => row = next,
+                Some(_) | None => return Ok(()),
+            }
+        }
+    }
+
+    /// What the log keeps of the head at a spot.
+    pub(super) fn state(&self, spot: &Spot) -> Result<Option<&str>, StoreError> {
+        if spot.at.is_empty() {
+            return Ok(None);
+        }
+        let row = self.rows.get(spot.row).map(|row| &row.properties);
+        let state = row.and_then(|row| row.get(spot.state_at..spot.at.end));
+        let state = state.ok_or_else(|| damaged("a head outside of its row"))?;
+        std::str::from_utf8(state)
+            .map(Some)
+            .map_err(|_| damaged("a head that is cut"))
+    }
+
+    /// Puts a head where it belongs.
+    pub(super) fn put(&mut self, spot: Spot, property: &'a Property, value: Value<'a>) {
+        self.edits.push(Edit {
+            name: property.key.name.as_str(),
+            spot,
+            head: Some((property, value)),
+        });
+    }
+
+    /// Takes the head of a property away.
+    pub(super) fn delete(&mut self, spot: Spot, property: &'a Property) {
+        self.edits.push(Edit {
+            name: property.key.name.as_str(),
+            spot,
+            head: None,
+        });
+    }
+
+    /// Writes the rows that have changed. Of several edits of one name, the last one counts.
+    pub(super) fn write(mut self) -> Result<(), StoreError> {
+        let place = |edit: &Edit<'a>| (edit.spot.row, edit.name);
+        self.edits.sort_by_key(place);
+        let mut changed = Vec::new();
+        for edits in self
+            .edits
+            .chunk_by(|one, next| one.spot.row == next.spot.row)
+        {
+            let row = edits.first().and_then(|edit| self.rows.get(edit.spot.row));
+            let row = row.ok_or_else(|| damaged("an edit outside of the rows"))?;
+            let last: Vec<_> = edits
+                .chunk_by(|one, next| one.name == next.name)
+                .filter_map(|edits| edits.last())
+                .collect();
+            let properties = splice(utf_8(&row.properties)?, &last)?;
+            if properties.len() > ROW_BYTES_MAX {
+                cut(row, &properties, &mut changed)?;
+            } else if properties != packed::EMPTY {
+                changed.push((row.resource, row.first.clone(), properties));
+            } else if row.is_stored {
+                self.db
+                    .prepare_cached(DELETE)?
+                    .execute(params![row.resource.key(), row.first])?;
+            }
+        }
+        put_rows(self.db, &changed)
+    }
+}
+
+impl Row {
+    fn read(resource: ResourceId, row: &rusqlite::Row<'_>) -> Result<Self, StoreError> {
+        Ok(Row {
+            resource,
+            first: text(row, 0)?.to_owned(),
+            properties: Bytes::copy_from_slice(text(row, 1)?.as_bytes()),
+            is_stored: true,
+        })
+    }
+}
+
+/// Finds names, which belong to this row and come in their order, among its heads.
+fn place<'n>(
+    row: &Row,
+    number: usize,
+    names: impl Iterator<Item = (usize, &'n PropertyName)>,
+    found: &mut Vec<(usize, Spot, Option<Property>)>,
+) -> Result<(), StoreError> {
+    let mut heads = Heads::of(utf_8(&row.properties)?);
+    let mut head = heads.next()?;
+    let end = row.properties.len() - 1;
+    for (at, name) in names {
+        while head
+            .as_ref()
+            .is_some_and(|head| *head.name < *name.as_str())
+        {
+            head = heads.next()?;
+        }
+        let same = head.as_ref().filter(|head| *head.name == *name.as_str());
+        let before = head.as_ref().map_or(end, |head| head.at.start);
+        let spot = Spot {
+            row: number,
+            at: same.map_or(before..before, |head| head.at.clone()),
+            state_at: same.map_or(before, |head| head.state_at),
+        };
+        let property =
+            same.map(|head| head.property(row.resource, name.clone(), Some(&row.properties)));
+        found.push((at, spot, property.transpose()?));
+    }
+    Ok(())
+}
+
+/// A row with edits, which come in the order of their names, and so of their spots.
+fn splice(properties: &str, edits: &[&Edit<'_>]) -> Result<String, StoreError> {
+    let new = edits.iter().filter_map(|edit| edit.head.as_ref());
+    let grown: usize = new.map(|(now, value)| packed::len_about(now, value)).sum();
+    let mut out = Vec::with_capacity(properties.len() + grown);
+    out.push(b'[');
+    let mut from = 1;
+    let between = |from: usize, to: usize| properties.get(from..to).unwrap_or_default();
+    for edit in edits {
+        append(&mut out, between(from, edit.spot.at.start));
+        if let Some((property, value)) = &edit.head {
+            separate(&mut out);
+            packed::write(&mut out, property, value)?;
+        }
+        from = edit.spot.at.end;
+    }
+    append(&mut out, between(from, properties.len() - 1));
+    out.push(b']');
+    String::from_utf8(out).map_err(|error| StoreError::Failed(Box::new(error)))
+}
+
+/// Adds heads with the commas between them.
+fn append(out: &mut Vec<u8>, heads: &str) {
+    let heads = heads.trim_matches(',');
+    if !heads.is_empty() {
+        separate(out);
+        out.extend_from_slice(heads.as_bytes());
+    }
+}
+
+fn separate(out: &mut Vec<u8>) {
+    if out.len() > 1 {
+        out.push(b',');
+    }
+}
+
+/// Cuts what has become of a row into rows that are short enough, or have a single head.
+fn cut(row: &Row, properties: &str, rows: &mut Vec<NewRow>) -> Result<(), StoreError> {
+    let (mut first, mut piece) = (row.first.clone(), 1..1);
+    let mut add = |first, piece: Range<usize>| {
+        let heads = properties.get(piece).unwrap_or_default();
+        rows.push((row.resource, first, format!("[{heads}]")));
+    };
+    let mut heads = Heads::of(properties);
+    while let Some(head) = heads.next()? {
+        if !piece.is_empty() && head.at.end - piece.start > ROW_BYTES_CUT {
+            add(first, piece);
+            first = head.name.into_owned();
+            piece = head.at;
+        } else {
+            piece.end = head.at.end;
+        }
+    }
+    add(first, piece);
+    Ok(())
+}
+
+/// A row as it is to be written: the resource, the first name, the properties.
+type NewRow = (ResourceId, String, String);
+
+/// Writes rows, over what has the same keys.
+fn put_rows(db: &Connection, rows: &[NewRow]) -> Result<(), StoreError> {
+    for some in rows.chunks(ROWS_MAX) {
         let mut statement = db.prepare_cached(put_sql(some.len()))?;
-        for ((property, stored, value), first) in some.iter().zip((1..).step_by(COLUMNS)) {
-            let size = i64::try_from(property.content.size).unwrap_or(i64::MAX);
-            statement.raw_bind_parameter(first, property.key.resource.key())?;
-            statement.raw_bind_parameter(first + 1, property.key.name.as_str())?;
-            statement.raw_bind_parameter(first + 2, property.id.get())?;
-            statement.raw_bind_parameter(first + 3, property.revision.get())?;
-            statement.raw_bind_parameter(first + 4, property.modified_at.millis())?;
-            statement.raw_bind_parameter(first + 5, property.modified_by.get())?;
-            statement.raw_bind_parameter(first + 6, property.content.media_type.as_str())?;
-            statement.raw_bind_parameter(first + 7, property.description.as_str())?;
-            statement.raw_bind_parameter(first + 8, size)?;
-            statement.raw_bind_parameter(first + 9, stored)?;
-            statement.raw_bind_parameter(first + 10, value)?;
+        for ((resource, first, properties), column) in some.iter().zip((1..).step_by(COLUMNS)) {
+            statement.raw_bind_parameter(column, resource.key())?;
+            statement.raw_bind_parameter(column + 1, first)?;
+            statement.raw_bind_parameter(column + 2, properties)?;
         }
         statement.raw_execute()?;
     }
@@ -127,7 +380,7 @@ pub(super) fn put(db: &Connection, heads: &[NewHead<'_>]) -> Result<(), StoreErr
 fn put_sql(rows: usize) -> &'static str {
     static SQL: OnceLock<Vec<String>> = OnceLock::new();
     let all = SQL.get_or_init(|| {
-        let sql = |rows| format!("{PUT}{}", vec![ROW; rows].join(", "));
+        let sql = |rows| format!("{PUT}{}{PUT_OVER}", vec![PUT_ROW; rows].join(", "));
         (0..=ROWS_MAX).map(sql).collect()
     });
     all.get(rows).map_or(PUT, String::as_str)

@@ -6,8 +6,10 @@
 mod accounts;
 mod apply;
 mod contents;
+mod counters;
 mod heads;
 mod log;
+mod packed;
 mod reader;
 mod rows;
 mod schema;
@@ -198,6 +200,12 @@ impl Store for Sqlite {
         // The writer goes last: whoever closes a database last moves the log of SQLite into it.
         self.readers.close();
         self.writer.close();
+    }
+}
+
+impl From<serde_json::Error> for StoreError {
+    fn from(error: serde_json::Error) -> Self {
+        StoreError::Failed(Box::new(error))
     }
 }
 

@@ -4,11 +4,11 @@
 //! Whatever comes from a row passes the constructors of the model: a damaged database is an error, not a surprise.
 
 use super::accounts::{self, add_user};
+use super::heads;
 use crate::model::{
     Address, Body, Content, ContentId, File, FileHistory, FileView, Ground, Language, ListQuery,
-    Listing, NameFilter, Node, NodeId, NodeKind, NodeName, Place, Principal, Property, PropertyId,
-    PropertyKey, PropertyName, PropertyView, Refusal, ResourceId, Revision, Timestamp, UserId,
-    Users, rights_on,
+    Listing, Node, NodeId, NodeKind, NodeName, Place, Principal, PropertyKey, PropertyName,
+    PropertyView, Refusal, ResourceId, Revision, Timestamp, UserId, Users, rights_on,
 };
 use crate::store::{StoreError, embedded, language_of, title_levels};
 use bytes::{Bytes, BytesMut};
@@ -43,23 +43,13 @@ const FILE_REVISIONS: &str = "
     FROM node JOIN file_revision AS r ON r.node = node.id
     WHERE node.id = ?1 ORDER BY r.revision";
 
-const PROPERTY: &str = "
-    SELECT name, id, revision, modified_at, modified_by, type, description, size, content, value
-    FROM property WHERE resource = ?1 AND name = ?2";
-
-/// Values that are not shown are not read either.
-const PROPERTIES: &str = "
-    SELECT name, id, revision, modified_at, modified_by, type, description, size, content,
-           CASE WHEN size <= ?2 AND type LIKE 'text/%' THEN value END
-    FROM property WHERE resource = ?1";
-
 const CHUNK: &str = "SELECT bytes FROM chunk WHERE content = ?1 AND seq = ?2";
 
 const CHUNKS: &str = "SELECT bytes FROM chunk WHERE content = ?1 ORDER BY seq";
 
 /// What nearly every request runs.
 #[cfg(test)]
-pub(super) const HOT: [&str; 3] = [STANDING, PROPERTY, PROPERTIES];
+pub(super) const HOT: [&str; 3] = [STANDING, heads::ROW, heads::ALL_ROWS];
 
 /// What is stored cannot be.
 pub(super) fn damaged(what: impl Into<String>) -> StoreError {
@@ -90,6 +80,12 @@ pub(super) fn parsed<T: FromStr>(row: &Row<'_>, column: usize) -> Result<T, Stor
         .map_err(|_| damaged(format!("the text '{text}' in column {column}")))
 }
 
+/// The name of a property, as it is stored.
+pub(super) fn property_name(text: &str) -> Result<PropertyName, StoreError> {
+    let name = text.parse();
+    name.map_err(|_| damaged(format!("the property name '{text}'")))
+}
+
 /// A column with a moment.
 pub(super) fn time(row: &Row<'_>, column: usize) -> Result<Timestamp, StoreError> {
     Ok(Timestamp::from_millis(row.get(column)?))
@@ -116,44 +112,6 @@ fn content(row: &Row<'_>, columns: [usize; 4]) -> Result<Content, StoreError> {
     })
 }
 
-fn property_of(row: &Row<'_>, key: PropertyKey) -> Result<Property, StoreError> {
-    Ok(Property {
-        key,
-        id: number(row, 1, PropertyId::new)?,
-        revision: number(row, 2, Revision::new)?,
-        modified_at: time(row, 3)?,
-        modified_by: number(row, 4, UserId::new)?,
-        content: content(row, [5, 7, 8, 9])?,
-        description: text(row, 6)?.to_owned(),
-    })
-}
-
-/// The head of the property of this name, from a row with its value.
-pub(super) fn head_of(
-    row: &Row<'_>,
-    resource: ResourceId,
-    name: PropertyName,
-) -> Result<Property, StoreError> {
-    let property = property_of(row, PropertyKey { resource, name })?;
-    match property.content.body {
-        Body::Omitted => Err(damaged(format!("no value of '{}'", property.key.name))),
-        Body::Inline(_) | Body::Stored(_) => Ok(property),
-    }
-}
-
-/// The head of a property.
-pub(super) fn property(
-    db: &Connection,
-    resource: ResourceId,
-    name: &PropertyName,
-) -> Result<Option<Property>, StoreError> {
-    let mut statement = db.prepare_cached(PROPERTY)?;
-    let mut rows = statement.query(params![resource.key(), name.as_str()])?;
-    rows.next()?
-        .map(|row| head_of(row, resource, name.clone()))
-        .transpose()
-}
-
 /// One property with its content.
 pub(super) fn read(
     db: &Connection,
@@ -161,8 +119,8 @@ pub(super) fn read(
     alias: Option<&PropertyName>,
 ) -> Result<PropertyView, StoreError> {
     standing(db, key.resource)?;
-    let found = match (property(db, key.resource, &key.name)?, alias) {
-        (None, Some(alias)) => property(db, key.resource, alias)?,
+    let found = match (heads::read(db, key.resource, &key.name)?, alias) {
+        (None, Some(alias)) => heads::read(db, key.resource, alias)?,
         (found, _) => found,
     };
     let property = found.ok_or_else(|| Refusal::NoSuchProperty(key.name.to_string()))?;
@@ -179,36 +137,21 @@ pub(super) fn list(
     rows_max: Option<usize>,
 ) -> Result<Option<Listing>, StoreError> {
     let language = standing(db, query.resource)?.language;
-    let is_long = |rows: usize| rows_max.is_some_and(|max| rows > max);
     let mut properties = Vec::new();
     if let Some(names) = query.names.exact() {
-        if is_long(names.len()) {
+        if rows_max.is_some_and(|max| names.len() > max) {
             return Ok(None);
         }
         for name in names {
             // What is not a name belongs to no property.
             if let Ok(name) = name.parse::<PropertyName>() {
-                properties.extend(property(db, query.resource, &name)?);
+                properties.extend(heads::read(db, query.resource, &name)?);
             }
         }
+    } else if let Some(heads) = heads::list(db, query, rows_max)? {
+        properties = heads;
     } else {
-        let mut statement = db.prepare_cached(PROPERTIES)?;
-        let cutoff = i64::try_from(query.cutoff).unwrap_or(i64::MAX);
-        let mut rows = statement.query(params![query.resource.key(), cutoff])?;
-        let mut read = 0;
-        while let Some(row) = rows.next()? {
-            read += 1;
-            if is_long(read) {
-                return Ok(None);
-            }
-            if matches!(query.names, NameFilter::All) || query.names.matches(text(row, 0)?) {
-                let key = PropertyKey {
-                    resource: query.resource,
-                    name: parsed(row, 0)?,
-                };
-                properties.push(property_of(row, key)?);
-            }
-        }
+        return Ok(None);
     }
     properties.sort_by_key(|property| property.id);
     properties.dedup_by_key(|property| property.id);

@@ -6,6 +6,7 @@
 //! with it; this needs no savepoint on the path that works.
 
 use super::contents::{self, Swept};
+use super::counters::Counters;
 use super::schema::{Claim, OpenError};
 use super::{SqliteOptions, accounts, apply};
 use crate::model::{Batch, Body, Change, Content, ContentId, Outcome, Timestamp, User, UserId};
@@ -23,7 +24,7 @@ trait Job: Send {
     /// Does the work inside a transaction and keeps the answer. Can be called again after a rollback.
     ///
     /// `Err` says that the transaction cannot be committed.
-    fn run(&mut self, db: &Connection) -> Result<(), Broken>;
+    fn run(&mut self, counters: &Counters<'_>) -> Result<(), Broken>;
 
     /// Gives the answer that was kept or, if the transaction was not committed, `failure`.
     fn answer(self: Box<Self>, failure: Option<StoreError>);
@@ -36,7 +37,7 @@ trait Job: Send {
 struct Broken;
 
 /// Work whose type would contain itself otherwise.
-type Work<T> = Box<dyn FnMut(&Connection) -> Result<T, StoreError> + Send>;
+type Work<T> = Box<dyn FnMut(&Counters<'_>) -> Result<T, StoreError> + Send>;
 
 struct Task<T, F> {
     work: F,
@@ -45,9 +46,9 @@ struct Task<T, F> {
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
 
-impl<T: Send, F: Send + FnMut(&Connection) -> Result<T, StoreError>> Job for Task<T, F> {
-    fn run(&mut self, db: &Connection) -> Result<(), Broken> {
-        let result = (self.work)(db);
+impl<T: Send, F: Send + FnMut(&Counters<'_>) -> Result<T, StoreError>> Job for Task<T, F> {
+    fn run(&mut self, counters: &Counters<'_>) -> Result<(), Broken> {
+        let result = (self.work)(counters);
         let broken = !matches!(result, Ok(_) | Err(StoreError::Refused(_)));
         self.result = Some(result);
         if broken { Err(Broken) } else { Ok(()) }
@@ -114,16 +115,16 @@ impl Writer {
             Some(_) | None => 0,
         };
         let weight = batch.changes().iter().map(bytes).sum();
-        self.submit(weight, move |db| apply::write(db, &batch))
+        self.submit(weight, move |counters| apply::write(counters, &batch))
     }
 
     pub(super) fn stage(&self, at: Timestamp) -> Ticket<ContentId> {
-        self.submit(0, move |db| contents::stage(db, at))
+        self.submit(0, move |counters| contents::stage(counters.db(), at))
     }
 
     pub(super) fn append(&self, content: ContentId, seq: u32, bytes: Bytes) -> Ticket<()> {
-        self.submit(bytes.len(), move |db| {
-            contents::append(db, content, seq, &bytes)
+        self.submit(bytes.len(), move |counters| {
+            contents::append(counters.db(), content, seq, &bytes)
         })
     }
 
@@ -134,8 +135,8 @@ impl Writer {
     /// Forgets the contents whose sending was cut off when propstore last ended.
     pub(super) fn sweep(&self) {
         let queue = self.queue.clone();
-        drop(self.submit(0, move |db| {
-            for content in contents::staged(db)? {
+        drop(self.submit(0, move |counters| {
+            for content in contents::staged(counters.db())? {
                 sweep_later(&queue, content);
             }
             Ok(())
@@ -143,15 +144,21 @@ impl Writer {
     }
 
     pub(super) fn add_account(&self, account: NewAccount) -> Ticket<Arc<User>> {
-        self.submit(0, move |db| accounts::add_account(db, &account))
+        self.submit(0, move |counters| {
+            accounts::add_account(counters.db(), &account)
+        })
     }
 
     pub(super) fn set_password(&self, user: UserId, password: String) -> Ticket<()> {
-        self.submit(0, move |db| accounts::set_password(db, user, &password))
+        self.submit(0, move |counters| {
+            accounts::set_password(counters.db(), user, &password)
+        })
     }
 
     pub(super) fn add_token(&self, token: NewToken, now: Timestamp) -> Ticket<()> {
-        self.submit(0, move |db| accounts::add_token(db, &token, now))
+        self.submit(0, move |counters| {
+            accounts::add_token(counters.db(), &token, now)
+        })
     }
 
     pub(super) fn close(&self) {
@@ -172,7 +179,7 @@ impl Writer {
     fn submit<T: Send + 'static>(
         &self,
         weight: usize,
-        work: impl FnMut(&Connection) -> Result<T, StoreError> + Send + 'static,
+        work: impl FnMut(&Counters<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Ticket<T> {
         let (reply, ticket) = Ticket::new();
         let task = Task {
@@ -193,9 +200,9 @@ impl Writer {
 fn sweep(
     queue: SyncSender<Message>,
     content: ContentId,
-) -> impl FnMut(&Connection) -> Result<(), StoreError> + Send {
-    move |db| {
-        if contents::sweep(db, content)? == Swept::Partly {
+) -> impl FnMut(&Counters<'_>) -> Result<(), StoreError> + Send {
+    move |counters| {
+        if contents::sweep(counters.db(), content)? == Swept::Partly {
             sweep_later(&queue, content);
         }
         Ok(())
@@ -297,11 +304,15 @@ fn try_commit(db: &Connection, group: &mut [Box<dyn Job>]) -> Result<(), Failure
             .and_then(|mut statement| statement.execute([]).map(drop))
     };
     run("BEGIN IMMEDIATE").map_err(Failure::OfTransaction)?;
+    let counters = Counters::new(db);
     let worked = group
         .iter_mut()
-        .try_for_each(|job| job.run(db))
+        .try_for_each(|job| job.run(&counters))
         .map_err(|Broken| Failure::OfJob);
-    let done = worked.and_then(|()| run("COMMIT").map_err(Failure::OfTransaction));
+    let done = worked.and_then(|()| {
+        let stored = counters.store().and_then(|()| run("COMMIT"));
+        stored.map_err(Failure::OfTransaction)
+    });
     if done.is_err()
         && !db.is_autocommit()
         && let Err(error) = run("ROLLBACK")

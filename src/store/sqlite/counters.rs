@@ -1,0 +1,96 @@
+//! The counters of one transaction: the ids that are free, and the end of the log.
+//!
+//! They are read when the first batch of a transaction needs them and written once before its COMMIT, however many
+//! batches share it. After a rollback nothing of them is left, so a crash loses or repeats none.
+
+use crate::model::{NextIds, NodeId, PropertyId};
+use crate::store::StoreError;
+use rusqlite::{Connection, params};
+use std::cell::Cell;
+
+const NEXT_IDS: &str = "
+    SELECT (SELECT next FROM sequence WHERE kind = 'node'), (SELECT next FROM sequence WHERE kind = 'property')";
+
+const SET_NEXT_ID: &str = "UPDATE sequence SET next = ?2 WHERE kind = ?1";
+
+const LAST_LOG_ID: &str = "SELECT coalesce(max(id), 0) FROM log";
+
+/// A transaction with its counters.
+pub(super) struct Counters<'a> {
+    db: &'a Connection,
+    /// As they stand in the database, and as they are now.
+    ids: Cell<Option<(NextIds, NextIds)>>,
+    last_log_id: Cell<Option<i64>>,
+}
+
+impl<'a> Counters<'a> {
+    /// The counters of the transaction that has just begun.
+    pub(super) fn new(db: &'a Connection) -> Self {
+        Counters {
+            db,
+            ids: Cell::new(None),
+            last_log_id: Cell::new(None),
+        }
+    }
+
+    /// The connection of the transaction.
+    pub(super) fn db(&self) -> &'a Connection {
+        self.db
+    }
+
+    /// The ids that are free.
+    pub(super) fn next_ids(&self) -> Result<NextIds, StoreError> {
+        if let Some((_, now)) = self.ids.get() {
+            return Ok(now);
+        }
+        let ids = next_ids(self.db)?;
+        self.ids.set(Some((ids, ids)));
+        Ok(ids)
+    }
+
+    /// Says which ids are free now.
+    pub(super) fn set_next_ids(&self, now: NextIds) {
+        self.ids
+            .set(self.ids.get().map(|(stored, _)| (stored, now)));
+    }
+
+    /// The id of the next row of the log, which is taken.
+    pub(super) fn next_log_id(&self) -> Result<i64, StoreError> {
+        let last = match self.last_log_id.get() {
+            Some(last) => last,
+            None => self
+                .db
+                .prepare_cached(LAST_LOG_ID)?
+                .query_row([], |row| row.get(0))?,
+        };
+        self.last_log_id.set(Some(last + 1));
+        Ok(last + 1)
+    }
+
+    /// Writes what has changed, for the COMMIT.
+    pub(super) fn store(&self) -> rusqlite::Result<()> {
+        let Some((stored, now)) = self.ids.get() else {
+            return Ok(());
+        };
+        let mut statement = self.db.prepare_cached(SET_NEXT_ID)?;
+        if now.property != stored.property {
+            statement.execute(params!["property", now.property.get()])?;
+        }
+        if now.node != stored.node {
+            statement.execute(params!["node", now.node.get()])?;
+        }
+        Ok(())
+    }
+}
+
+fn next_ids(db: &Connection) -> Result<NextIds, StoreError> {
+    let (node, property) = db
+        .prepare_cached(NEXT_IDS)?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    match (NodeId::new(node), PropertyId::new(property)) {
+        (Some(node), Some(property)) => Ok(NextIds { property, node }),
+        _ => Err(StoreError::Damaged(format!(
+            "the next ids are {node} and {property}"
+        ))),
+    }
+}
