@@ -1,0 +1,155 @@
+//! One connection: raw HTTP/1.1 over a blocking socket, kept alive, with one request in flight.
+//!
+//! It shares the machine with the server that is measured, so it does little: a request is one write, an answer is read
+//! into a buffer that is used again. What it does not expect is an error, never a guess.
+
+use anyhow::{Context, Result, bail, ensure};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use memchr::memmem;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// Where all paths begin.
+pub(crate) const API: &str = "/@api/deki";
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How many bytes of a large body are sent at a time.
+const PIECE_BYTES: usize = 256 << 10;
+
+/// How much is shown of an answer that was not expected.
+const ERROR_BYTES: usize = 600;
+
+/// A connection to the server.
+pub(crate) struct Connection {
+    stream: TcpStream,
+    /// The header fields that every request has.
+    fields: String,
+    sent: Vec<u8>,
+    received: Vec<u8>,
+}
+
+/// The body of an answer with status 200.
+pub(crate) type Body<'a> = &'a [u8];
+
+impl Connection {
+    /// A connection on which nobody has signed in.
+    pub(crate) fn open(address: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(Connection {
+            stream,
+            fields: format!("Host: {address}\r\n"),
+            sent: Vec::new(),
+            received: vec![0; 64 << 10],
+        })
+    }
+
+    /// Signs in with a name and a password; all further requests carry the token for it.
+    pub(crate) fn sign_in(&mut self, name: &str, password: &str) -> Result<()> {
+        let host = self.fields.clone();
+        let credentials = STANDARD.encode(format!("{name}:{password}"));
+        self.fields = format!("{host}Authorization: Basic {credentials}\r\n");
+        let token = String::from_utf8(self.get("/users/authenticate")?.to_vec())?;
+        self.fields = format!("{host}X-Authtoken: {token}\r\n");
+        Ok(())
+    }
+
+    /// Reads what is at a path.
+    pub(crate) fn get(&mut self, path: &str) -> Result<Body<'_>> {
+        self.begin("GET", path);
+        self.sent.extend_from_slice(b"\r\n");
+        self.exchange().with_context(|| format!("GET {path}"))
+    }
+
+    /// Puts a body to a path.
+    pub(crate) fn put(&mut self, path: &str, media_type: &str, body: &[u8]) -> Result<Body<'_>> {
+        self.begin_put(path, media_type, body.len());
+        self.sent.extend_from_slice(body);
+        self.exchange().with_context(|| format!("PUT {path}"))
+    }
+
+    /// Puts so many bytes to a path, in pieces.
+    pub(crate) fn put_large(&mut self, path: &str, bytes: usize) -> Result<Body<'_>> {
+        self.begin_put(path, "application/octet-stream", bytes);
+        let piece = vec![b'x'; PIECE_BYTES];
+        let mut left = bytes;
+        while left > PIECE_BYTES {
+            self.stream.write_all(&self.sent)?;
+            self.sent.clone_from(&piece);
+            left -= PIECE_BYTES;
+        }
+        self.sent.extend_from_slice(&piece[..left]);
+        self.exchange().with_context(|| format!("PUT {path}"))
+    }
+
+    fn begin(&mut self, method: &str, path: &str) {
+        self.sent.clear();
+        let parts = [method, " ", API, path, " HTTP/1.1\r\n", &self.fields];
+        for part in parts {
+            self.sent.extend_from_slice(part.as_bytes());
+        }
+    }
+
+    fn begin_put(&mut self, path: &str, media_type: &str, length: usize) {
+        self.begin("PUT", path);
+        let fields = format!("Content-Type: {media_type}\r\nContent-Length: {length}\r\n\r\n");
+        self.sent.extend_from_slice(fields.as_bytes());
+    }
+
+    /// Sends what is left of the request, and reads the answer.
+    fn exchange(&mut self) -> Result<Body<'_>> {
+        self.stream.write_all(&self.sent)?;
+        let mut filled = 0;
+        let head_end = loop {
+            filled += self.read_some(filled)?;
+            if let Some(at) = memmem::find(&self.received[..filled], b"\r\n\r\n") {
+                break at;
+            }
+        };
+        let (status, length) = read_head(&self.received[..head_end])?;
+        let body = head_end + 4;
+        let end = body + length;
+        ensure!(filled <= end, "there is more than the answer");
+        if self.received.len() < end {
+            self.received.resize(end, 0);
+        }
+        self.stream.read_exact(&mut self.received[filled..end])?;
+        let body = &self.received[body..end];
+        if status != 200 {
+            let shown = &body[..body.len().min(ERROR_BYTES)];
+            bail!("status {status}: {}", String::from_utf8_lossy(shown));
+        }
+        Ok(body)
+    }
+
+    fn read_some(&mut self, filled: usize) -> Result<usize> {
+        let count = self.stream.read(&mut self.received[filled..])?;
+        ensure!(
+            count > 0,
+            "the answer ends in its head, or that is too long"
+        );
+        Ok(count)
+    }
+}
+
+/// The status, and the length of the body.
+fn read_head(head: &[u8]) -> Result<(u16, usize)> {
+    let head = std::str::from_utf8(head)?;
+    let mut lines = head.split("\r\n");
+    let status = lines
+        .next()
+        .and_then(|line| line.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok())
+        .with_context(|| format!("not the head of an answer: {head}"))?;
+    let length = lines
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .and_then(|(_, value)| value.trim().parse().ok())
+        .with_context(|| format!("an answer without its length: {head}"))?;
+    Ok((status, length))
+}
