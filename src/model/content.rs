@@ -3,7 +3,7 @@
 //! Also the rule of when a value is shown inside a list (`mindtouch.md` §5.1) and in which charset its text is kept
 //! (§7).
 
-use super::{ContentId, is_xml_char};
+use super::{ContentId, not_xml};
 use bytes::Bytes;
 use std::borrow::Cow;
 use std::fmt;
@@ -107,9 +107,12 @@ impl MediaType {
             .map(|(_, value)| value)
     }
 
-    /// The charset of a text of this type; UTF-8 where none is named.
+    /// The charset of a text of this type; UTF-8 where none is named, and in all that are common.
     #[must_use]
     pub fn charset(&self) -> Charset {
+        if let Spelling::Common(_) = self.0 {
+            return Charset::Utf8;
+        }
         self.charset_label()
             .map_or(Charset::Utf8, Charset::of_label)
     }
@@ -226,17 +229,18 @@ impl Charset {
         }
     }
 
-    /// The bytes of a text in this charset; `None` if it cannot hold the text.
+    /// The bytes of a text in this charset, those of the text itself where they are the same; `None` if it cannot hold
+    /// the text.
     #[must_use]
-    pub fn encode(self, text: String) -> Option<Bytes> {
+    pub fn encode(self, text: &str) -> Option<Cow<'_, [u8]>> {
         match self {
-            Charset::Utf8 => Some(text.into()),
-            Charset::Ascii => text.is_ascii().then(|| text.into()),
+            Charset::Utf8 => Some(text.as_bytes().into()),
+            Charset::Ascii => text.is_ascii().then(|| text.as_bytes().into()),
             Charset::Latin1 => text
                 .chars()
                 .map(|c| u8::try_from(u32::from(c)).ok())
                 .collect::<Option<Vec<u8>>>()
-                .map(Bytes::from),
+                .map(Cow::Owned),
             Charset::Other => None,
         }
     }
@@ -303,7 +307,7 @@ impl Content {
                 .media_type
                 .charset()
                 .decode(bytes)
-                .filter(|text| text.chars().all(is_xml_char)),
+                .filter(|text| not_xml(text).is_none()),
             Body::Inline(_) | Body::Stored(_) | Body::Omitted => None,
         }
     }

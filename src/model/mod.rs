@@ -21,7 +21,7 @@ pub use decide::{Found, NextIds, Snapshot, decide};
 pub use etag::{Etag, Revision, Timestamp};
 pub use id::{
     ContentId, NODE_NAME_CHARS_MAX, NameFault, NodeId, NodeName, PROPERTY_NAME_CHARS_MAX,
-    PropertyId, PropertyKey, PropertyName, ResourceId, UserId, is_xml_char,
+    PropertyId, PropertyKey, PropertyName, ResourceId, UserId, is_xml_char, not_xml,
 };
 pub use principal::{Access, Denied, Ground, Principal, Right, Rights, Role, User, rights_on};
 pub use tree::{

@@ -5,6 +5,7 @@ use super::read::{Event, Parser, line_ends};
 use super::scope::Scope;
 use super::tag::Element;
 use super::write::push_attribute;
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// How many bytes of namespace declarations may be added to the markup in a document, if the document is not longer
@@ -13,9 +14,9 @@ const ADDED_BYTES_MAX: usize = 1 << 20;
 
 /// What is inside an element.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Markup {
+pub enum Markup<'a> {
     /// Text only: the text, without comments.
-    Text(String),
+    Text(Cow<'a, str>),
     /// There are elements in it: all of it as it stands there, with the namespace declarations that it needs to stand
     /// alone.
     Elements(String),
@@ -26,10 +27,10 @@ impl<'a> Parser<'a> {
     ///
     /// # Errors
     /// [`Malformed`], as [`Parser::next_event`].
-    pub fn markup(&mut self) -> Result<Markup, Malformed> {
+    pub fn markup(&mut self) -> Result<Markup<'a>, Malformed> {
         let depth = self.depth();
         let begin = self.position();
-        let mut text = String::new();
+        let mut text = Cow::Borrowed("");
         let mut elements: Option<Elements<'a>> = None;
         while self.depth() >= depth {
             match self.next_event()? {
@@ -46,7 +47,7 @@ impl<'a> Parser<'a> {
                         return Err(self.fault_at(&element, what));
                     }
                 }
-                Some(Event::Text(piece)) if elements.is_none() => text.push_str(&piece),
+                Some(Event::Text(piece)) if elements.is_none() => text += piece,
                 Some(Event::Text(_) | Event::End) => {}
                 None => break,
             }

@@ -24,4 +24,4 @@ pub use malformed::Malformed;
 pub use markup::Markup;
 pub use read::{DEPTH_MAX, Event, Parser};
 pub use tag::{ATTRIBUTES_MAX, Element};
-pub use write::Writer;
+pub use write::{Writer, escaped_attribute, inside};

@@ -11,19 +11,6 @@ pub(super) fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
-/// The first character that XML cannot carry, and where it is.
-pub(super) fn forbidden(text: &str) -> Option<(usize, char)> {
-    // Every such character has a byte below a blank or begins with EF. Most texts have neither, and whole chunks are
-    // looked through faster than a byte at a time.
-    let is_suspicious = |byte| byte == 0xEF || (byte < b' ' && !is_blank(byte));
-    let count = |found, &byte: &u8| found | u8::from(is_suspicious(byte));
-    let mut chunks = text.as_bytes().chunks(256);
-    if !chunks.any(|chunk| chunk.iter().fold(0, count) != 0) {
-        return None;
-    }
-    text.char_indices().find(|&(_, c)| !is_xml_char(c))
-}
-
 fn is_name_start(c: char) -> bool {
     matches!(c,
         'a'..='z' | 'A'..='Z' | ':' | '_' | '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{2FF}'

@@ -1,11 +1,10 @@
 //! Reads a document strictly, event by event.
 
 use super::malformed::{Brief, Malformed, NO_DOCTYPE, describe, line_of};
-use super::names::{
-    forbidden, is_blank, is_encoding_label, is_plain_name, is_version, numeric, predefined,
-};
+use super::names::{is_blank, is_encoding_label, is_plain_name, is_version, numeric, predefined};
 use super::scope::Scope;
 use super::tag::{Element, Inside};
+use crate::model::not_xml;
 use quick_xml::Reader;
 use quick_xml::events::Event as Token;
 use std::borrow::Cow;
@@ -64,7 +63,7 @@ impl<'a> Parser<'a> {
     /// # Errors
     /// [`Malformed`] if there is a character in it that XML cannot carry.
     pub fn new(text: &'a str) -> Result<Self, Malformed> {
-        if let Some((at, c)) = forbidden(text) {
+        if let Some((at, c)) = not_xml(text) {
             let what = format!("XML cannot carry the character U+{:04X}", u32::from(c));
             return Err(Malformed::new(text, at, what));
         }

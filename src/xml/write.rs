@@ -39,6 +39,30 @@ impl Writer {
         self
     }
 
+    /// The same for a value that is text already.
+    pub fn attribute_text(&mut self, name: &str, value: &str) -> &mut Self {
+        self.attribute_as_is(name, |out| push_escaped_text(out, Place::Attribute, value))
+    }
+
+    /// The same for a value that `add` writes and that needs no escaping, such as a number or an encoded name.
+    pub fn attribute_as_is(&mut self, name: &str, add: impl FnOnce(&mut String)) -> &mut Self {
+        debug_assert!(self.open, "the attribute {name} comes too late");
+        self.out.push(' ');
+        self.out.push_str(name);
+        self.out.push_str("=\"");
+        add(&mut self.out);
+        self.out.push('"');
+        self
+    }
+
+    /// Adds an element whose attributes and content, up to its end tag, were made by [`inside`].
+    pub fn element_with(&mut self, name: &str, inside: &str) -> &mut Self {
+        self.start(name);
+        self.open = false;
+        self.out.push_str(inside);
+        self.end(name)
+    }
+
     /// Adds text.
     pub fn text(&mut self, text: impl Display) -> &mut Self {
         // An empty text leaves the element as it is, perhaps an empty tag.
@@ -69,17 +93,18 @@ impl Writer {
         self
     }
 
+    /// Adds text that is text already.
+    pub fn plain_text(&mut self, text: &str) -> &mut Self {
+        if !text.is_empty() {
+            self.close_tag();
+            push_escaped_text(&mut self.out, Place::Text, text);
+        }
+        self
+    }
+
     /// Adds an element that holds only text.
     pub fn element(&mut self, name: &str, text: impl Display) -> &mut Self {
         self.start(name).text(text).end(name)
-    }
-
-    /// Adds what another writer has written: whole elements.
-    pub fn append(&mut self, other: &Writer) -> &mut Self {
-        debug_assert!(!other.open, "an element is not ended");
-        self.close_tag();
-        self.out.push_str(&other.out);
-        self
     }
 
     /// The document.
@@ -94,6 +119,26 @@ impl Writer {
             self.open = false;
         }
     }
+}
+
+/// Writes the attributes and the content of an element, to be put into elements again and again.
+#[must_use]
+pub fn inside(write: impl FnOnce(&mut Writer)) -> String {
+    let mut xml = Writer {
+        out: String::new(),
+        open: true,
+    };
+    write(&mut xml);
+    xml.close_tag();
+    xml.out
+}
+
+/// A text as it stands in an attribute.
+#[must_use]
+pub fn escaped_attribute(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    push_escaped_text(&mut out, Place::Attribute, text);
+    out
 }
 
 /// Adds an attribute to a start tag that is being written.
@@ -122,21 +167,22 @@ struct Escaped<'a> {
 }
 
 /// Whether a byte can begin a character that has to be written in another way. Most text has none.
-const SPECIAL: [bool; 256] = {
-    let mut special = [false; 256];
-    let mut byte = 0;
-    while byte < 0x20 {
-        special[byte] = true;
-        byte += 1;
-    }
-    special[b'&' as usize] = true;
-    special[b'<' as usize] = true;
-    special[b'>' as usize] = true;
-    special[b'"' as usize] = true;
-    // U+FFFE and U+FFFF
-    special[0xEF] = true;
-    special
-};
+const fn is_special(byte: u8) -> bool {
+    // EF begins U+FFFE and U+FFFF.
+    matches!(byte, 0..=0x1F | b'&' | b'<' | b'>' | b'"' | 0xEF)
+}
+
+/// Whether there is none in a text. Whole chunks are looked through faster than a byte at a time.
+fn is_plain(text: &str) -> bool {
+    let count = |found, &byte: &u8| found | u8::from(is_special(byte));
+    let mut chunks = text.as_bytes().chunks(256);
+    chunks.all(|chunk| chunk.iter().fold(0, count) == 0)
+}
+
+fn push_escaped_text(out: &mut String, place: Place, text: &str) {
+    // As with any other value, this cannot fail.
+    Escaped { out, place }.write_str(text).unwrap_or_default();
+}
 
 impl Escaped<'_> {
     /// How a character has to be written here; `None`: as it is.
@@ -158,8 +204,11 @@ impl Escaped<'_> {
 
 impl Write for Escaped<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        if is_plain(text) {
+            self.out.push_str(text);
+            return Ok(());
+        }
         let mut rest = text;
-        let is_special = |byte: u8| SPECIAL[usize::from(byte)];
         let mut from = 0;
         while let Some(found) = rest.as_bytes()[from..]
             .iter()

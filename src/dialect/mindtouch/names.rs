@@ -69,22 +69,39 @@ fn unicode(code: &[u8]) -> Option<(char, &[u8])> {
 /// A name as it stands in an href: encoded twice, so that it survives a proxy that decodes once.
 pub(super) struct Encoded<'a>(pub(super) &'a str);
 
+/// What stands for itself.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"'()*-._!@^".contains(&byte)
+}
+
+impl Encoded<'_> {
+    /// Adds it to a text.
+    pub(super) fn add_to(&self, out: &mut impl Write) -> fmt::Result {
+        // HTTP clients fold such segments away.
+        if matches!(self.0, "." | "..") {
+            return self.0.bytes().try_for_each(|_| out.write_str("%252e"));
+        }
+        let mut rest = self.0;
+        while let Some(at) = rest.bytes().position(|byte| !is_plain(byte)) {
+            let (plain, from) = rest.split_at(at);
+            out.write_str(plain)?;
+            let mut characters = from.chars();
+            let length = characters.next().map_or(0, char::len_utf8);
+            for byte in from.bytes().take(length) {
+                match byte {
+                    b' ' => out.write_str("%2b")?,
+                    byte => write!(out, "%25{byte:02x}")?,
+                }
+            }
+            rest = characters.as_str();
+        }
+        out.write_str(rest)
+    }
+}
+
 impl Display for Encoded<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // HTTP clients fold such segments away.
-        let dots = matches!(self.0, "." | "..");
-        for byte in self.0.bytes() {
-            match byte {
-                b'.' if dots => f.write_str("%252e")?,
-                b'\'' | b'(' | b')' | b'*' | b'-' | b'.' | b'_' | b'!' | b'@' | b'^' => {
-                    f.write_char(byte.into())?;
-                }
-                b if b.is_ascii_alphanumeric() => f.write_char(b.into())?,
-                b' ' => f.write_str("%2b")?,
-                b => write!(f, "%25{b:02x}")?,
-            }
-        }
-        Ok(())
+        self.add_to(f)
     }
 }
 

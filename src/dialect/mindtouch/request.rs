@@ -9,11 +9,12 @@ use crate::fault::Fault;
 use crate::http::Head;
 use crate::model::{
     Change, Charset, Content, Delete, Edit, Invalid, Language, MediaType, Precondition,
-    PropertyName, Put, Refusal, ResourceId, Role, is_xml_char,
+    PropertyName, Put, Refusal, ResourceId, Role, not_xml,
 };
 use crate::xml::{self, Element, Event, Markup, Parser};
 use bytes::Bytes;
 use http::header;
+use std::borrow::Cow;
 
 /// The most bytes of the full name and of the address of a user.
 const USER_TEXT_BYTES_MAX: usize = 1024;
@@ -56,14 +57,18 @@ pub(super) enum Languages {
 /// # Errors
 /// A [`Fault`] if the document is not XML, not a batch, or larger than the limits allow.
 pub(super) fn batch(
-    body: &[u8],
+    body: &Bytes,
     charset: Option<&str>,
     resource: ResourceId,
     languages: Languages,
     limits: &Limits,
 ) -> Result<Vec<Change>, Fault> {
-    let text = xml::decode(body, charset)?;
-    let mut parser = Parser::new(&text)?;
+    // The values share the bytes of the document.
+    let document = match xml::decode(body, charset)? {
+        Cow::Borrowed(text) => body.slice_ref(text.as_bytes()),
+        Cow::Owned(text) => text.into(),
+    };
+    let mut parser = Parser::new(std::str::from_utf8(&document).unwrap_or_default())?;
     let root = root(&mut parser, "properties")?;
     debug_assert!(!root.in_default_namespace);
     let (mut changes, mut new_language) = (Vec::new(), None);
@@ -79,14 +84,14 @@ pub(super) fn batch(
                 let item = Item::read(&mut parser, element)?;
                 changes.push(Change {
                     resource,
-                    edit: item.into_edit(limits),
+                    edit: item.into_edit(&document, limits),
                 });
             }
             Event::Start(element)
                 if languages == Languages::Read && is_ours(&parser, &element, "language")? =>
             {
                 // As with contents, the first one counts.
-                new_language.get_or_insert(text_inside(&mut parser)?);
+                new_language.get_or_insert(text_inside(&mut parser)?.into_owned());
             }
             Event::Start(_) => parser.skip()?,
             Event::Text(_) | Event::End => {}
@@ -136,29 +141,28 @@ fn is_ours(parser: &Parser<'_>, element: &Element<'_>, name: &str) -> Result<boo
     Ok(true)
 }
 
-fn text_inside(parser: &mut Parser<'_>) -> Result<String, Fault> {
+fn text_inside<'a>(parser: &mut Parser<'a>) -> Result<Cow<'a, str>, Fault> {
     Ok(match parser.markup()? {
-        Markup::Text(text) | Markup::Elements(text) => text,
+        Markup::Text(text) => text,
+        Markup::Elements(text) => text.into(),
     })
 }
 
 /// A `<property>` of a batch, as it stands there.
 #[derive(Debug, Default)]
-struct Item {
-    name: String,
+struct Item<'a> {
+    name: Cow<'a, str>,
     etag: Option<String>,
-    contents: Option<(String, String)>,
-    description: Option<String>,
-    change_description: Option<String>,
+    /// The media type and the text.
+    contents: Option<(Cow<'a, str>, Cow<'a, str>)>,
+    description: Option<Cow<'a, str>>,
+    change_description: Option<Cow<'a, str>>,
 }
 
-impl Item {
-    fn read<'a>(parser: &mut Parser<'a>, mut element: Element<'a>) -> Result<Self, Fault> {
+impl<'a> Item<'a> {
+    fn read(parser: &mut Parser<'a>, mut element: Element<'a>) -> Result<Self, Fault> {
         let mut item = Item {
-            name: element
-                .take_attribute("name")
-                .unwrap_or_default()
-                .into_owned(),
+            name: element.take_attribute("name").unwrap_or_default(),
             etag: element
                 .take_attribute("etag")
                 .filter(|etag| !etag.is_empty())
@@ -169,10 +173,7 @@ impl Item {
             match parser.next_event()? {
                 Some(Event::Start(mut element)) => {
                     if is_ours(parser, &element, "contents")? && item.contents.is_none() {
-                        let media_type = element
-                            .take_attribute("type")
-                            .unwrap_or_default()
-                            .into_owned();
+                        let media_type = element.take_attribute("type").unwrap_or_default();
                         item.contents = Some((media_type, text_inside(parser)?));
                     } else if is_ours(parser, &element, "description")? {
                         item.description.get_or_insert(text_inside(parser)?);
@@ -188,17 +189,17 @@ impl Item {
         }
     }
 
-    fn into_edit(self, limits: &Limits) -> Edit {
-        let name = self.name.clone();
-        self.into_checked(limits)
+    fn into_edit(mut self, document: &Bytes, limits: &Limits) -> Edit {
+        let name = std::mem::take(&mut self.name);
+        self.into_checked(&name, document, limits)
             .unwrap_or_else(|invalid| Edit::Refused {
-                name,
+                name: name.into_owned(),
                 refusal: Refusal::Invalid(invalid),
             })
     }
 
-    fn into_checked(self, limits: &Limits) -> Result<Edit, Invalid> {
-        let name: PropertyName = self.name.parse()?;
+    fn into_checked(self, name: &str, document: &Bytes, limits: &Limits) -> Result<Edit, Invalid> {
+        let name: PropertyName = name.parse()?;
         let Some((media_type, text)) = self.contents else {
             return Ok(Edit::Delete(Delete {
                 name,
@@ -209,7 +210,7 @@ impl Item {
         };
         let media_type: MediaType = media_type.parse().map_err(|()| Invalid::MediaType {
             property: name.to_string(),
-            given: media_type,
+            given: media_type.into_owned(),
         })?;
         if !media_type.is_textual() {
             return Err(Invalid::NotText(media_type));
@@ -217,9 +218,10 @@ impl Item {
         let description = self
             .description
             .or(self.change_description)
-            .unwrap_or_default();
+            .unwrap_or_default()
+            .into_owned();
         check_description(&description, limits)?;
-        let bytes = encode(&media_type, text)?;
+        let bytes = encode(&media_type, text, document)?;
         if bytes.len() as u64 > limits.property_bytes_max {
             return Err(Invalid::ValueTooLarge {
                 max: limits.property_bytes_max,
@@ -236,13 +238,19 @@ impl Item {
     }
 }
 
-/// The bytes of a text in the charset that its type names.
-fn encode(media_type: &MediaType, text: String) -> Result<Bytes, Invalid> {
-    match media_type.charset() {
-        Charset::Other => Err(Invalid::Charset(media_type.clone())),
-        charset @ (Charset::Utf8 | Charset::Ascii | Charset::Latin1) => {
-            charset.encode(text).ok_or(Invalid::Unencodable(charset))
-        }
+/// The bytes of a text in the charset that its type names. What stands in the document as it is is a part of it.
+fn encode(media_type: &MediaType, text: Cow<'_, str>, document: &Bytes) -> Result<Bytes, Invalid> {
+    let charset = media_type.charset();
+    if charset == Charset::Other {
+        return Err(Invalid::Charset(media_type.clone()));
+    }
+    match charset.encode(&text) {
+        None => Err(Invalid::Unencodable(charset)),
+        Some(Cow::Owned(bytes)) => Ok(bytes.into()),
+        Some(Cow::Borrowed(_)) => Ok(match text {
+            Cow::Borrowed(text) => document.slice_ref(text.as_bytes()),
+            Cow::Owned(text) => text.into(),
+        }),
     }
 }
 
@@ -255,8 +263,8 @@ pub(super) fn check_description(text: &str, limits: &Limits) -> Result<(), Inval
     if text.len() > max && text.chars().count() > max {
         return Err(Invalid::DescriptionTooLong { max });
     }
-    match text.chars().find(|&c| !is_xml_char(c)) {
-        Some(c) => Err(Invalid::DescriptionCharacter(c)),
+    match not_xml(text) {
+        Some((_, c)) => Err(Invalid::DescriptionCharacter(c)),
         None => Ok(()),
     }
 }

@@ -4,11 +4,11 @@ use super::names::Encoded;
 use super::status::{Manner, of_refusal, title};
 use crate::dialect::Context;
 use crate::model::{
-    Access, Change, DESCRIPTION_PROPERTY, Done, Edit, File, FileHistory, FileView, Listing, Node,
-    NodeKind, Outcome, Principal, Property, Refusal, ResourceId, Revision, SHOWN_BYTES, Timestamp,
-    User, UserId, Users,
+    Access, Change, DESCRIPTION_PROPERTY, Delete, Done, Edit, File, FileHistory, FileView, Listing,
+    Node, NodeKind, Outcome, Principal, Property, PropertyName, Put, Refusal, ResourceId, Revision,
+    SHOWN_BYTES, Timestamp, User, UserId, Users,
 };
-use crate::xml::Writer;
+use crate::xml::{Writer, escaped_attribute, inside};
 use http::StatusCode;
 use md5::{Digest, Md5};
 use std::collections::BTreeMap;
@@ -21,8 +21,8 @@ const BLOCK_BYTES: usize = 640;
 /// The links of an answer: below one base, and about one owner of properties.
 #[derive(Clone, Debug)]
 pub(super) struct Links {
-    base: Arc<str>,
-    owner: String,
+    /// Where the properties of the owner are.
+    properties: String,
 }
 
 /// Which kind of owner a link names: a page, space or folder is `pages/{id}`, a file is `files/{id}`.
@@ -43,18 +43,10 @@ impl Links {
             OwnerKind::File => format!("files/{number}"),
             OwnerKind::User => format!("users/{number}"),
         };
+        let base = &context.base;
         Links {
-            base: Arc::clone(&context.base),
-            owner,
+            properties: format!("{base}/@api/deki/{owner}/properties"),
         }
-    }
-
-    fn properties(&self) -> impl Display + '_ {
-        from_fn(move |f| write!(f, "{}/@api/deki/{}/properties", self.base, self.owner))
-    }
-
-    fn property<'a>(&'a self, name: &'a str) -> impl Display + 'a {
-        from_fn(move |f| write!(f, "{}/{}", self.properties(), Encoded(name)))
     }
 }
 
@@ -70,13 +62,13 @@ fn from_fn<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result>(f: F) -> FromFn<F> {
     FromFn(f)
 }
 
-/// The people that an answer names. Each is written once and then copied, since a list names the same few again and
-/// again.
+/// The people that an answer names. What is said of each is written once and then copied, since a list names the same
+/// few again and again.
 struct People<'a> {
     base: &'a str,
     viewer: &'a Principal,
     users: &'a Users,
-    written: BTreeMap<UserId, Writer>,
+    written: BTreeMap<UserId, String>,
 }
 
 impl<'a> People<'a> {
@@ -96,14 +88,13 @@ impl<'a> People<'a> {
         };
         let (base, viewer) = (self.base, self.viewer);
         let inside = self.written.entry(id).or_insert_with(|| {
-            let mut inside = Writer::default();
-            user_children(&mut inside, user, viewer);
-            inside
+            inside(|xml| {
+                xml.attribute("id", id)
+                    .attribute("href", format_args!("{base}/@api/deki/users/{id}"));
+                user_children(xml, user, viewer);
+            })
         });
-        xml.start(element)
-            .attribute("id", id)
-            .attribute("href", format_args!("{base}/@api/deki/users/{id}"));
-        xml.append(inside).end(element);
+        xml.element_with(element, inside);
     }
 }
 
@@ -140,41 +131,75 @@ enum Telling {
     Deleted,
 }
 
-/// The block of a property, in the order of §5.1.
-fn property_block(
-    xml: &mut Writer,
-    links: &Links,
-    people: &mut People<'_>,
-    property: &Property,
-    cutoff: u64,
-    telling: Telling,
-) {
-    let name = property.key.name.as_str();
-    let href = links.property(name);
-    xml.start("property")
-        .attribute("name", name)
-        .attribute("href", format_args!("{href}/info"));
-    xml.attribute("etag", property.etag());
-    let content = &property.content;
-    xml.start("contents")
-        .attribute("type", content.media_type.as_str())
-        .attribute("size", content.size);
-    xml.attribute("href", &href)
-        .text(content.shown_text(cutoff).unwrap_or_default())
-        .end("contents");
-    xml.element("date.modified", property.modified_at);
-    people.write(xml, "user.modified", property.modified_by);
-    if !property.description.is_empty() {
-        xml.element("change-description", &property.description);
+/// Writes the blocks of the properties of one owner. What they have in common is written once.
+struct Blocks<'a> {
+    people: People<'a>,
+    /// Where each property is, but for its name, as it stands in an attribute.
+    link: String,
+    /// The last moment that was written. Those of a batch are all the same.
+    moment: Option<(Timestamp, String)>,
+}
+
+impl<'a> Blocks<'a> {
+    fn new(context: &'a Context, links: &Links, users: &'a Users) -> Self {
+        Blocks {
+            people: People::new(&context.base, &context.principal, users),
+            link: escaped_attribute(&format!("{}/", links.properties)),
+            moment: None,
+        }
     }
-    if telling == Telling::Deleted {
-        people.write(xml, "user.deleted", property.modified_by);
-        xml.element("date.deleted", property.modified_at);
+
+    /// The block of a property, in the order of §5.1.
+    fn write(&mut self, xml: &mut Writer, property: &Property, cutoff: u64, telling: Telling) {
+        let at = property.modified_at;
+        if self.moment.as_ref().is_none_or(|(last, _)| *last != at) {
+            self.moment = Some((at, at.to_string()));
+        }
+        let moment = self.moment.as_ref().map_or("", |(_, text)| text.as_str());
+        let (name, content) = (property.key.name.as_str(), &property.content);
+        let add_link = |out: &mut String, end: &str| {
+            out.push_str(&self.link);
+            // Adding to a string cannot fail.
+            Encoded(name).add_to(out).unwrap_or_default();
+            out.push_str(end);
+        };
+        xml.start("property").attribute_text("name", name);
+        xml.attribute_as_is("href", |out| add_link(out, "/info"))
+            .attribute_as_is("etag", |out| {
+                let mut number = itoa::Buffer::new();
+                out.push_str(number.format(property.id.get()));
+                out.push_str(".r");
+                out.push_str(number.format(property.revision.get()));
+                out.push_str("_ts");
+                out.push_str(moment);
+            });
+        xml.start("contents")
+            .attribute_text("type", content.media_type.as_str())
+            .attribute_as_is("size", |out| {
+                out.push_str(itoa::Buffer::new().format(content.size));
+            });
+        xml.attribute_as_is("href", |out| add_link(out, ""))
+            .plain_text(&content.shown_text(cutoff).unwrap_or_default())
+            .end("contents");
+        xml.start("date.modified")
+            .plain_text(moment)
+            .end("date.modified");
+        self.people
+            .write(xml, "user.modified", property.modified_by);
+        if !property.description.is_empty() {
+            xml.element("change-description", &property.description);
+        }
+        if telling == Telling::Deleted {
+            self.people.write(xml, "user.deleted", property.modified_by);
+            xml.element("date.deleted", moment);
+        }
+        if telling != Telling::State {
+            xml.start("status")
+                .attribute_text("code", "200")
+                .end("status");
+        }
+        xml.end("property");
     }
-    if telling != Telling::State {
-        xml.start("status").attribute("code", 200).end("status");
-    }
-    xml.end("property");
 }
 
 /// The answer about one property.
@@ -186,15 +211,7 @@ pub(super) fn property(
     cutoff: u64,
 ) -> String {
     let mut xml = Writer::with_capacity(BLOCK_BYTES);
-    let mut people = People::new(&context.base, &context.principal, users);
-    property_block(
-        &mut xml,
-        links,
-        &mut people,
-        property,
-        cutoff,
-        Telling::State,
-    );
+    Blocks::new(context, links, users).write(&mut xml, property, cutoff, Telling::State);
     xml.finish()
 }
 
@@ -212,12 +229,12 @@ fn list_element(
     listing: &Listing,
     cutoff: u64,
 ) {
-    let mut people = People::new(&context.base, &context.principal, &listing.users);
+    let mut blocks = Blocks::new(context, links, &listing.users);
     xml.start("properties")
         .attribute("count", listing.properties.len())
-        .attribute("href", links.properties());
+        .attribute_text("href", &links.properties);
     for property in &listing.properties {
-        property_block(xml, links, &mut people, property, cutoff, Telling::State);
+        blocks.write(xml, property, cutoff, Telling::State);
     }
     if let Some(language) = &listing.language {
         xml.start("language")
@@ -238,26 +255,26 @@ pub(super) fn batch(
 ) -> (StatusCode, String) {
     let user = context.principal.user();
     let users = Users::from([(user.id, Arc::clone(user))]);
-    let mut people = People::new(&context.base, &context.principal, &users);
+    let mut blocks = Blocks::new(context, links, &users);
     let mut xml = Writer::with_capacity(256 + outcomes.len() * BLOCK_BYTES);
     let told = |outcome: &Outcome| matches!(outcome, Ok(Done::Put(_) | Done::Deleted(_)));
     let count = outcomes.iter().filter(|outcome| told(outcome)).count();
     xml.start("properties")
         .attribute("count", count)
-        .attribute("href", links.properties());
+        .attribute_text("href", &links.properties);
     for done in outcomes.iter().flatten() {
         let (property, telling) = match done {
             Done::Put(property) => (property, Telling::Written),
             Done::Deleted(property) => (property, Telling::Deleted),
             Done::LanguageSet | Done::Uploaded { .. } | Done::Removed => continue,
         };
-        property_block(&mut xml, links, &mut people, property, SHOWN_BYTES, telling);
+        blocks.write(&mut xml, property, SHOWN_BYTES, telling);
     }
     let mut status = StatusCode::OK;
-    for (ChangeName(name), outcome) in changes.iter().zip(outcomes) {
+    for (name, outcome) in changes.iter().zip(outcomes) {
         if let Err(refusal) = outcome {
             status = StatusCode::MULTI_STATUS;
-            refused_block(&mut xml, name, uri, refusal);
+            refused_block(&mut xml, name.as_str(), uri, refusal);
         }
     }
     xml.end("properties");
@@ -266,18 +283,30 @@ pub(super) fn batch(
 
 /// What the request called the property of a change, to name it if the change is refused.
 #[derive(Debug)]
-pub(super) struct ChangeName(String);
+pub(super) enum ChangeName {
+    Good(PropertyName),
+    /// Empty: it is not about a property.
+    Bad(String),
+}
 
 impl ChangeName {
     pub(super) fn of(change: &Change) -> Self {
-        ChangeName(match &change.edit {
-            Edit::Put(put) => put.name.to_string(),
-            Edit::Delete(delete) => delete.name.to_string(),
-            Edit::Refused { name, .. } => name.clone(),
-            Edit::SetLanguage(_) | Edit::Upload(_) | Edit::Revise { .. } | Edit::Remove => {
-                String::new()
+        match &change.edit {
+            Edit::Put(Put { name, .. }) | Edit::Delete(Delete { name, .. }) => {
+                ChangeName::Good(name.clone())
             }
-        })
+            Edit::Refused { name, .. } => ChangeName::Bad(name.clone()),
+            Edit::SetLanguage(_) | Edit::Upload(_) | Edit::Revise { .. } | Edit::Remove => {
+                ChangeName::Bad(String::new())
+            }
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        match self {
+            ChangeName::Good(name) => name.as_str(),
+            ChangeName::Bad(name) => name,
+        }
     }
 }
 

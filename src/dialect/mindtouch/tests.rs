@@ -43,7 +43,7 @@ fn resource() -> ResourceId {
 fn parse(body: &str) -> Result<Vec<Change>, String> {
     let limits = Limits::default();
     request::batch(
-        body.as_bytes(),
+        &body.to_owned().into(),
         None,
         resource(),
         Languages::Ignored,

@@ -217,7 +217,7 @@ proptest! {
         };
         let expected = format!("(a b={:?} (c {:?}))", carried(&value), carried(&text));
         prop_assert_eq!(read(&document).map_err(|malformed| malformed.to_string()), Ok(expected));
-        prop_assert_eq!(markup_in(&document, "c"), Ok(Markup::Text(carried(&text))));
+        prop_assert_eq!(markup_in(&document, "c"), Ok(Markup::Text(carried(&text).into())));
     }
 
     #[test]

@@ -38,7 +38,7 @@ fn read(document: &str) -> Result<String, Malformed> {
 }
 
 /// What is inside the first element of this name, and the document read to its end.
-fn markup_in(document: &str, name: &str) -> Result<Markup, Malformed> {
+fn markup_in<'a>(document: &'a str, name: &str) -> Result<Markup<'a>, Malformed> {
     let mut parser = Parser::new(document)?;
     let mut found = None;
     while let Some(event) = parser.next_event()? {
