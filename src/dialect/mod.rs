@@ -12,8 +12,7 @@ use crate::fault::Fault;
 use crate::http::{Answer, Head};
 use crate::model::{
     Address, Batch, Body, File, FileHistory, FileView, ListQuery, Listing, NodeId, Outcome, Place,
-    Principal, PropertyKey, PropertyName, PropertyView, Revision, Right, Role, Timestamp, User,
-    UserId,
+    Principal, Property, PropertyKey, PropertyName, Revision, Right, Role, Timestamp, User, UserId,
 };
 use bytes::Bytes;
 use http::Method;
@@ -215,7 +214,7 @@ pub enum Call {
         /// What it may be called as well.
         alias: Option<PropertyName>,
         /// Says it.
-        reply: Reply<PropertyView>,
+        reply: Reply<Property>,
     },
     /// For a file.
     File {

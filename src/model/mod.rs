@@ -29,6 +29,5 @@ pub use tree::{
     NodeKind, Place,
 };
 pub use view::{
-    FileHistory, FileView, ListQuery, Listing, NameFilter, NamePattern, PropertyView, SHOWN_BYTES,
-    Users,
+    FileHistory, FileView, ListQuery, Listing, NameFilter, NamePattern, SHOWN_BYTES, Users,
 };

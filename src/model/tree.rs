@@ -130,7 +130,7 @@ impl fmt::Display for Language {
 }
 
 /// How a request points at a resource, before anybody has looked whether it is there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Address {
     /// The site.
     Site,

@@ -90,15 +90,6 @@ pub struct Listing {
     pub language: Option<Language>,
 }
 
-/// One property and who wrote it.
-#[derive(Clone, Debug)]
-pub struct PropertyView {
-    /// The property.
-    pub property: Property,
-    /// Who wrote it.
-    pub users: Users,
-}
-
 /// All revisions of a file.
 #[derive(Clone, Debug)]
 pub struct FileHistory {

@@ -19,10 +19,10 @@ use std::time::SystemTime;
 use uuid::Uuid;
 
 /// From this size on, bodies are worked on where they hinder no other request.
-const OFFLOAD_BYTES: usize = 64 << 10;
+const OFFLOAD_BYTES: usize = 256 << 10;
 
 /// The same for lists: so many properties.
-const OFFLOAD_PROPERTIES: usize = 256;
+const OFFLOAD_PROPERTIES: usize = 1024;
 
 /// The present moment.
 pub(crate) fn now() -> Timestamp {

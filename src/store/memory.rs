@@ -8,8 +8,8 @@ use crate::model::{
     Access, Address, Batch, Body, Change, ContentId, DESCRIPTION_PROPERTY, Done, Edit, File,
     FileHistory, FileView, Found, Ground, Language, ListQuery, Listing, NextIds, Node, NodeId,
     NodeKind, NodeName, Outcome, Place, Principal, Property, PropertyId, PropertyKey, PropertyName,
-    PropertyView, Refusal, ResourceId, Revision, Role, Snapshot, Timestamp, User, UserId, Users,
-    decide, rights_on,
+    Refusal, ResourceId, Revision, Role, Snapshot, Timestamp, User, UserId, Users, decide,
+    rights_on,
 };
 use bytes::{Bytes, BytesMut};
 use std::collections::{BTreeMap, BTreeSet};
@@ -526,14 +526,12 @@ impl Store for Memory {
         self.answer(|state| state.list(&query))
     }
 
-    fn read(&self, key: PropertyKey, alias: Option<PropertyName>) -> Ticket<PropertyView> {
+    fn read(&self, key: PropertyKey, alias: Option<PropertyName>) -> Ticket<Property> {
         self.answer(|state| {
             state.stands(key.resource)?;
             let named = |name: &PropertyName| state.property(key.resource, name);
             let property = named(&key.name).or_else(|| alias.as_ref().and_then(named));
-            let property = property.ok_or_else(|| Refusal::NoSuchProperty(key.name.to_string()))?;
-            let users = state.users_of([property.modified_by].iter());
-            Ok(PropertyView { property, users })
+            property.ok_or_else(|| Refusal::NoSuchProperty(key.name.to_string()).into())
         })
     }
 

@@ -13,8 +13,8 @@ pub use sqlite::{OpenError, Setup, Sqlite, SqliteOptions};
 
 use crate::model::{
     Address, Batch, ContentId, File, FileHistory, FileView, Language, ListQuery, Listing,
-    NameFilter, NodeId, Outcome, Place, Principal, PropertyKey, PropertyName, PropertyView,
-    Refusal, ResourceId, Revision, Role, SHOWN_BYTES, Timestamp, User, UserId,
+    NameFilter, NodeId, Outcome, Place, Principal, Property, PropertyKey, PropertyName, Refusal,
+    ResourceId, Revision, Role, SHOWN_BYTES, Timestamp, User, UserId,
 };
 use bytes::Bytes;
 use std::error::Error;
@@ -46,7 +46,7 @@ pub trait Store: Send + Sync {
     fn list(&self, query: ListQuery) -> Ticket<Listing>;
 
     /// One property with its content, by its name or, if there is none of this name, by the alias.
-    fn read(&self, key: PropertyKey, alias: Option<PropertyName>) -> Ticket<PropertyView>;
+    fn read(&self, key: PropertyKey, alias: Option<PropertyName>) -> Ticket<Property>;
 
     /// A file at its newest or another revision.
     fn file(&self, id: NodeId, revision: Option<Revision>) -> Ticket<File>;

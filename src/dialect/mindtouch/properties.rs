@@ -17,7 +17,7 @@ use crate::fault::Fault;
 use crate::http::{Answer, Head};
 use crate::model::{
     Batch, Delete, Done, Edit, ListQuery, NameFilter, NamePattern, Outcome, Property, PropertyKey,
-    PropertyName, PropertyView, Put, Refusal, SHOWN_BYTES,
+    PropertyName, Put, Refusal, SHOWN_BYTES,
 };
 use http::{StatusCode, header};
 use std::sync::Arc;
@@ -243,7 +243,7 @@ pub(super) fn content(key: &str, head: &Arc<Head>) -> Result<Finish, Fault> {
         Ok(Call::Read {
             key,
             alias,
-            reply: Box::new(move |PropertyView { property, .. }| {
+            reply: Box::new(move |property: Property| {
                 let etag = property.etag().to_string();
                 raw(&context, &head, &property.content, &etag, None).map(Next::Say)
             }),

@@ -55,6 +55,7 @@ pub(super) fn write(counters: &Counters<'_>, batch: &Batch) -> Result<Vec<Outcom
             }
             (Ok(Done::Uploaded { file, description }), _) => {
                 put_file(db, file)?;
+                counters.note_tree_change();
                 log.add(
                     ResourceId::Node(file.id),
                     &("upload", file.name.as_str(), file.revision.get()),
@@ -62,7 +63,10 @@ pub(super) fn write(counters: &Counters<'_>, batch: &Batch) -> Result<Vec<Outcom
                 descriptions.extend(description);
             }
             (Ok(Done::LanguageSet), _) => set_language(db, change, &mut log)?,
-            (Ok(Done::Removed), _) => remove(db, batch, change, found, &mut log)?,
+            (Ok(Done::Removed), _) => {
+                remove(db, batch, change, found, &mut log)?;
+                counters.note_tree_change();
+            }
             (Err(_), _) => {}
         }
     }

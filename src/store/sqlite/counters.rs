@@ -21,6 +21,7 @@ pub(super) struct Counters<'a> {
     /// As they stand in the database, and as they are now.
     ids: Cell<Option<(NextIds, NextIds)>>,
     last_log_id: Cell<Option<i64>>,
+    tree_changed: Cell<bool>,
 }
 
 impl<'a> Counters<'a> {
@@ -30,6 +31,7 @@ impl<'a> Counters<'a> {
             db,
             ids: Cell::new(None),
             last_log_id: Cell::new(None),
+            tree_changed: Cell::new(false),
         }
     }
 
@@ -65,6 +67,16 @@ impl<'a> Counters<'a> {
         };
         self.last_log_id.set(Some(last + 1));
         Ok(last + 1)
+    }
+
+    /// Says that nodes were made, or deleted, or have other names.
+    pub(super) fn note_tree_change(&self) {
+        self.tree_changed.set(true);
+    }
+
+    /// Whether [`Counters::note_tree_change`] was called.
+    pub(super) fn tree_changed(&self) -> bool {
+        self.tree_changed.get()
     }
 
     /// Writes what has changed, for the COMMIT.

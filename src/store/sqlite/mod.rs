@@ -5,11 +5,13 @@
 
 mod accounts;
 mod apply;
+mod checkpoint;
 mod contents;
 mod counters;
 mod heads;
 mod log;
 mod packed;
+mod places;
 mod reader;
 mod rows;
 mod schema;
@@ -22,9 +24,10 @@ pub use schema::{OpenError, Setup};
 use super::{Account, NewAccount, NewToken, Store, StoreError, Ticket};
 use crate::model::{
     Address, Batch, ContentId, File, FileHistory, FileView, ListQuery, Listing, NodeId, Outcome,
-    Place, Principal, PropertyKey, PropertyName, PropertyView, Revision, Timestamp, User, UserId,
+    Place, Principal, Property, PropertyKey, PropertyName, Revision, Timestamp, User, UserId,
 };
 use bytes::Bytes;
+use places::Places;
 use reader::Readers;
 use rusqlite::ErrorCode;
 use std::path::PathBuf;
@@ -87,6 +90,7 @@ impl SqliteOptions {
 pub struct Sqlite {
     writer: Writer,
     readers: Readers,
+    places: Arc<Places>,
 }
 
 impl Sqlite {
@@ -100,11 +104,16 @@ impl Sqlite {
     ) -> Result<Self, OpenError> {
         let (db, claim, state) = schema::open(options, setup)?;
         let readers = Readers::start(options)?;
-        let writer = Writer::start(options, db, claim)?;
+        let places = Arc::new(Places::default());
+        let writer = Writer::start(options, db, claim, Arc::clone(&places))?;
         if state == schema::State::Existing {
             writer.sweep();
         }
-        Ok(Sqlite { writer, readers })
+        Ok(Sqlite {
+            writer,
+            readers,
+            places,
+        })
     }
 }
 
@@ -114,9 +123,16 @@ impl Store for Sqlite {
     }
 
     fn locate(&self, who: &Principal, address: Address) -> Ticket<Place> {
-        let who = who.clone();
-        self.readers
-            .look_up(move |db| rows::locate(db, &who, &address))
+        let version = match self.places.find(&address) {
+            Ok(located) => return Ticket::ready(Ok(located.place(who))),
+            Err(version) => version,
+        };
+        let (who, places) = (who.clone(), Arc::clone(&self.places));
+        self.readers.look_up(move |db| {
+            let located = rows::locate(db, &who, &address)?;
+            places.remember(version, address.clone(), located);
+            Ok(located.place(&who))
+        })
     }
 
     fn list(&self, query: ListQuery) -> Ticket<Listing> {
@@ -131,7 +147,7 @@ impl Store for Sqlite {
         }
     }
 
-    fn read(&self, key: PropertyKey, alias: Option<PropertyName>) -> Ticket<PropertyView> {
+    fn read(&self, key: PropertyKey, alias: Option<PropertyName>) -> Ticket<Property> {
         self.readers
             .look_up(move |db| rows::read(db, &key, alias.as_ref()))
     }

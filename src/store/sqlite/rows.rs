@@ -5,10 +5,11 @@
 
 use super::accounts::{self, add_user};
 use super::heads;
+use super::places::Located;
 use crate::model::{
     Address, Body, Content, ContentId, File, FileHistory, FileView, Ground, Language, ListQuery,
-    Listing, Node, NodeId, NodeKind, NodeName, Place, Principal, PropertyKey, PropertyName,
-    PropertyView, Refusal, ResourceId, Revision, Timestamp, UserId, Users, rights_on,
+    Listing, Node, NodeId, NodeKind, NodeName, Place, Principal, Property, PropertyKey,
+    PropertyName, Refusal, ResourceId, Revision, Timestamp, UserId, Users,
 };
 use crate::store::{StoreError, embedded, language_of, title_levels};
 use bytes::{Bytes, BytesMut};
@@ -117,16 +118,14 @@ pub(super) fn read(
     db: &Connection,
     key: &PropertyKey,
     alias: Option<&PropertyName>,
-) -> Result<PropertyView, StoreError> {
+) -> Result<Property, StoreError> {
     standing(db, key.resource)?;
     let found = match (heads::read(db, key.resource, &key.name)?, alias) {
         (None, Some(alias)) => heads::read(db, key.resource, alias)?,
         (found, _) => found,
     };
     let property = found.ok_or_else(|| Refusal::NoSuchProperty(key.name.to_string()))?;
-    let mut users = Users::new();
-    add_user(db, &mut users, property.modified_by)?;
-    Ok(PropertyView { property, users })
+    Ok(property)
 }
 
 /// The live properties of a resource in the order of their creation; `None` if that takes more than so many rows, or the
@@ -311,34 +310,34 @@ pub(super) fn place(
     who: &Principal,
     resource: ResourceId,
 ) -> Result<Place, StoreError> {
-    Ok(place_of(who, resource, &standing(db, resource)?))
+    Ok(located(resource, &standing(db, resource)?).place(who))
 }
 
-fn place_of(who: &Principal, resource: ResourceId, standing: &Standing) -> Place {
-    Place {
+fn located(resource: ResourceId, standing: &Standing) -> Located {
+    Located {
         resource,
-        rights: rights_on(who, standing.ground),
+        ground: standing.ground,
         page: standing.page,
     }
 }
 
-/// The resource at an address, with what `who` may do there. Its kind has to be the one that the address says.
+/// The resource at an address. Its kind has to be the one that the address says.
 pub(super) fn locate(
     db: &Connection,
     who: &Principal,
     address: &Address,
-) -> Result<Place, StoreError> {
+) -> Result<Located, StoreError> {
     let resource = resolve(db, who, address)?;
     let missing = match address {
         Address::Page(_) | Address::PageTitled(_) => Refusal::NoSuchPage,
         Address::File(_) | Address::FileNamed { .. } => Refusal::NoSuchFile,
         Address::Site | Address::CurrentUser | Address::User(_) | Address::UserNamed(_) => {
-            return place(db, who, resource);
+            return Ok(located(resource, &standing(db, resource)?));
         }
     };
     let is_for_file = missing == Refusal::NoSuchFile;
     match standing(db, resource) {
-        Ok(standing) if standing.is_file == is_for_file => Ok(place_of(who, resource, &standing)),
+        Ok(standing) if standing.is_file == is_for_file => Ok(located(resource, &standing)),
         Err(StoreError::Refused(Refusal::FileRemoved)) if is_for_file => {
             Err(Refusal::FileRemoved.into())
         }

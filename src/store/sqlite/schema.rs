@@ -177,6 +177,19 @@ pub(super) fn open(
     Ok((db, claim, state))
 }
 
+/// Opens a further connection that copies the log of SQLite into the database.
+pub(super) fn open_checkpointer(options: &SqliteOptions) -> Result<Connection, OpenError> {
+    let open = || {
+        let db = connect(options)?;
+        db.pragma_update(None, "synchronous", "FULL")?;
+        Ok(db)
+    };
+    open().map_err(|reason| OpenError::Database {
+        path: options.path.clone(),
+        reason,
+    })
+}
+
 /// Opens a further connection that only reads.
 pub(super) fn open_reader(options: &SqliteOptions) -> Result<Connection, OpenError> {
     let open = || {

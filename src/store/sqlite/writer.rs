@@ -5,18 +5,21 @@
 //! rolled back and each of its jobs is run again in a transaction of its own, so that one bad job cannot take others
 //! with it; this needs no savepoint on the path that works.
 
+use super::checkpoint::Checkpoints;
 use super::contents::{self, Swept};
 use super::counters::Counters;
+use super::places::Places;
 use super::schema::{Claim, OpenError};
 use super::{SqliteOptions, accounts, apply};
 use crate::model::{Batch, Body, Change, Content, ContentId, Outcome, Timestamp, User, UserId};
 use crate::store::{NewAccount, NewToken, StoreError, Ticket};
 use bytes::Bytes;
 use rusqlite::Connection;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// A write on its way through the thread.
@@ -74,34 +77,71 @@ enum Message {
     Stop,
 }
 
+/// A batch of more changes is not made on the thread that asks for it.
+const SHORT_CHANGES_MAX: usize = 32;
+
+/// Nor is any batch, if the last COMMIT took longer than this: the thread has others to serve.
+const SHORT_TIME: Duration = Duration::from_millis(1);
+
+/// The connection that writes, and what goes with it.
+#[derive(Debug)]
+struct Committer {
+    db: Connection,
+    checkpoints: Checkpoints,
+    places: Arc<Places>,
+    lock_timeout: Duration,
+    /// How many jobs the last group had, and how long it took.
+    jobs: usize,
+    took: Duration,
+    claim: Claim,
+}
+
+/// What the thread that writes shares with those that ask. `None` once it is closed.
+type Shared = Arc<Mutex<Option<Committer>>>;
+
 /// The thread that writes, and its queue.
 #[derive(Debug)]
 pub(super) struct Writer {
-    /// When the thread ends, this kind of queue drops what is left in it, so nobody waits for an answer in vain.
-    queue: SyncSender<Message>,
+    queue: Queue,
+    committer: Shared,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Writer {
     pub(super) fn start(
         options: &SqliteOptions,
-        db: Connection,
+        mut db: Connection,
         claim: Claim,
+        places: Arc<Places>,
     ) -> Result<Self, OpenError> {
-        let (queue, waiting) = sync_channel(options.write_queue_max);
-        let group = GroupBounds {
+        let checkpoints = Checkpoints::start(options, &mut db)?;
+        let (sender, receiver) = sync_channel(options.write_queue_max);
+        let bounds = GroupBounds {
             jobs: options.write_group_max.max(1),
             bytes: options.write_group_bytes,
         };
+        let committer = Arc::new(Mutex::new(Some(Committer {
+            db,
+            checkpoints,
+            places,
+            lock_timeout: options.lock_timeout,
+            jobs: 1,
+            took: Duration::ZERO,
+            claim,
+        })));
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let jobs = Jobs {
+            receiver,
+            waiting: Arc::clone(&waiting),
+            bounds,
+        };
+        let shared = Arc::clone(&committer);
         let thread = Builder::new()
             .name("propstore-writer".to_owned())
-            .spawn(move || {
-                serve(&db, &waiting, group);
-                drop(db);
-                drop(claim);
-            });
+            .spawn(move || serve(&shared, jobs));
         Ok(Writer {
-            queue,
+            queue: Queue { sender, waiting },
+            committer,
             thread: Mutex::new(Some(thread.map_err(OpenError::Thread)?)),
         })
     }
@@ -115,7 +155,18 @@ impl Writer {
             Some(_) | None => 0,
         };
         let weight = batch.changes().iter().map(bytes).sum();
-        self.submit(weight, move |counters| apply::write(counters, &batch))
+        let is_short = batch.changes().len() <= SHORT_CHANGES_MAX;
+        let (mut job, ticket) = task(weight, move |counters| apply::write(counters, &batch));
+        if is_short
+            && let Some(mut idle) = self.idle()
+            && let Some(committer) = idle.as_mut()
+        {
+            job = match committer.commit_at_once(job) {
+                Ok(()) => return ticket,
+                Err(job) => job,
+            };
+        }
+        self.enqueue(job, ticket)
     }
 
     pub(super) fn stage(&self, at: Timestamp) -> Ticket<ContentId> {
@@ -169,11 +220,18 @@ impl Writer {
             .take();
         if let Some(thread) = thread {
             // If it cannot be sent, the thread has ended.
-            drop(self.queue.send(Message::Stop));
+            drop(self.queue.sender.send(Message::Stop));
             if thread.join().is_err() {
                 tracing::error!("the writing thread has panicked");
             }
         }
+    }
+
+    /// The connection, if nobody writes or waits and a COMMIT takes about as long as to wake the thread that writes.
+    fn idle(&self) -> Option<MutexGuard<'_, Option<Committer>>> {
+        let committer = self.committer.try_lock().ok()?;
+        let is_quick = committer.as_ref().is_some_and(Committer::is_quick);
+        (is_quick && self.queue.waiting.load(Ordering::Acquire) == 0).then_some(committer)
     }
 
     fn submit<T: Send + 'static>(
@@ -181,24 +239,36 @@ impl Writer {
         weight: usize,
         work: impl FnMut(&Counters<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Ticket<T> {
-        let (reply, ticket) = Ticket::new();
-        let task = Task {
-            work,
-            weight,
-            result: None,
-            reply,
-        };
-        match self.queue.try_send(Message::Job(Box::new(task))) {
+        let (job, ticket) = task(weight, work);
+        self.enqueue(job, ticket)
+    }
+
+    fn enqueue<T>(&self, job: Box<dyn Job>, ticket: Ticket<T>) -> Ticket<T> {
+        match self.queue.offer(job) {
             Ok(()) => ticket,
-            Err(TrySendError::Full(_)) => Ticket::ready(Err(StoreError::Overloaded)),
-            Err(TrySendError::Disconnected(_)) => Ticket::ready(Err(StoreError::Closed)),
+            Err(refused) => Ticket::ready(Err(refused)),
         }
     }
 }
 
+/// A job, and the ticket for its answer.
+fn task<T: Send + 'static>(
+    weight: usize,
+    work: impl FnMut(&Counters<'_>) -> Result<T, StoreError> + Send + 'static,
+) -> (Box<dyn Job>, Ticket<T>) {
+    let (reply, ticket) = Ticket::new();
+    let task = Task {
+        work,
+        weight,
+        result: None,
+        reply,
+    };
+    (Box::new(task), ticket)
+}
+
 /// Deletes a part of a content that nothing refers to, and asks for the rest: it waits its turn behind other writes.
 fn sweep(
-    queue: SyncSender<Message>,
+    queue: Queue,
     content: ContentId,
 ) -> impl FnMut(&Counters<'_>) -> Result<(), StoreError> + Send {
     move |counters| {
@@ -210,18 +280,32 @@ fn sweep(
 }
 
 /// If there is no room to wait, the content goes when propstore next starts.
-fn sweep_later(queue: &SyncSender<Message>, content: ContentId) {
+fn sweep_later(queue: &Queue, content: ContentId) {
     let work: Work<()> = Box::new(sweep(queue.clone(), content));
-    let (reply, ticket) = Ticket::new();
-    drop((
-        queue.try_send(Message::Job(Box::new(Task {
-            work,
-            weight: 0,
-            result: None,
-            reply,
-        }))),
-        ticket,
-    ));
+    let (job, ticket) = task(0, work);
+    drop((queue.offer(job), ticket));
+}
+
+/// The jobs that wait for the thread.
+#[derive(Clone, Debug)]
+struct Queue {
+    /// When the thread ends, this kind of queue drops what is left in it, so nobody waits for an answer in vain.
+    sender: SyncSender<Message>,
+    /// How many jobs are in it.
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Queue {
+    fn offer(&self, job: Box<dyn Job>) -> Result<(), StoreError> {
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+        let refused = match self.sender.try_send(Message::Job(job)) {
+            Ok(()) => return Ok(()),
+            Err(TrySendError::Full(_)) => StoreError::Overloaded,
+            Err(TrySendError::Disconnected(_)) => StoreError::Closed,
+        };
+        self.waiting.fetch_sub(1, Ordering::AcqRel);
+        Err(refused)
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -230,67 +314,146 @@ struct GroupBounds {
     bytes: usize,
 }
 
-fn serve(db: &Connection, queue: &Receiver<Message>, bounds: GroupBounds) {
-    let mut stopping = false;
-    while !stopping {
-        let mut group = Vec::new();
-        let mut bytes = 0;
-        let mut message = queue.recv().unwrap_or(Message::Stop);
+/// The other end of the queue.
+struct Jobs {
+    receiver: Receiver<Message>,
+    waiting: Arc<AtomicUsize>,
+    bounds: GroupBounds,
+}
+
+impl Jobs {
+    /// Waits for a job and takes what else is there, up to the bounds; and whether more will come.
+    fn next_group(&self) -> (Vec<Box<dyn Job>>, bool) {
+        let (mut group, mut bytes) = (Vec::new(), 0);
+        let mut message = self.receiver.recv().unwrap_or(Message::Stop);
         loop {
             match message {
-                Message::Stop => stopping = true,
+                Message::Stop => return (group, false),
                 Message::Job(job) => {
+                    self.waiting.fetch_sub(1, Ordering::AcqRel);
                     bytes += job.weight();
                     group.push(job);
                 }
             }
-            if stopping || group.len() >= bounds.jobs || bytes >= bounds.bytes {
-                break;
+            if group.len() >= self.bounds.jobs || bytes >= self.bounds.bytes {
+                return (group, true);
             }
-            match queue.try_recv() {
+            match self.receiver.try_recv() {
                 Ok(next) => message = next,
-                Err(_) => break,
+                Err(_) => return (group, true),
             }
-        }
-        if !group.is_empty() {
-            commit(db, group);
         }
     }
 }
 
-fn commit(db: &Connection, mut group: Vec<Box<dyn Job>>) {
-    let began = Instant::now();
-    let jobs = group.len();
-    match try_commit(db, &mut group) {
-        Ok(()) => {
-            for job in group {
-                job.answer(None);
-            }
-            tracing::debug!(jobs, micros = began.elapsed().as_micros(), "committed");
+fn serve(committer: &Shared, jobs: Jobs) {
+    loop {
+        let (group, more) = jobs.next_group();
+        // If somebody has panicked over it, nothing is written any more.
+        let Ok(mut committer) = committer.lock() else {
+            return;
+        };
+        if let Some(committer) = committer.as_mut().filter(|_| !group.is_empty()) {
+            committer.commit(group);
+            committer.checkpoints.finish(&committer.db);
         }
-        Err(Failure::OfJob) if jobs > 1 => {
-            for job in group {
-                commit(db, vec![job]);
+        if !more {
+            drop(jobs);
+            if let Some(Committer {
+                db,
+                checkpoints,
+                claim,
+                ..
+            }) = committer.take()
+            {
+                checkpoints.close();
+                drop(db);
+                drop(claim);
             }
-        }
-        // Alone, and it keeps its own reason.
-        Err(Failure::OfJob) => {
-            for job in group {
-                job.answer(None);
-            }
-        }
-        Err(Failure::OfTransaction(error)) => {
-            tracing::error!(jobs, %error, "a group of writes could not be committed");
-            let reason = |code| rusqlite::Error::SqliteFailure(code, None);
-            let code = error
-                .sqlite_error()
-                .copied()
-                .unwrap_or(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ERROR));
-            for job in group {
-                job.answer(Some(reason(code).into()));
-            }
+            return;
         }
     }
+}
+
+impl Committer {
+    /// Commits a group and gives the answers.
+    fn commit(&mut self, group: Vec<Box<dyn Job>>) {
+        self.commit_from(Instant::now(), group);
+    }
+
+    /// Commits one job if no other process holds the database, or gives it back.
+    fn commit_at_once(&mut self, job: Box<dyn Job>) -> Result<(), Box<dyn Job>> {
+        let began = Instant::now();
+        let begun = self
+            .db
+            .busy_timeout(Duration::ZERO)
+            .and_then(|()| run(&self.db, BEGIN));
+        // If this failed, no other process would be waited for: that is an error, and no harm.
+        drop(self.db.busy_timeout(self.lock_timeout));
+        if begun.is_err() {
+            return Err(job);
+        }
+        self.commit_from(began, vec![job]);
+        Ok(())
+    }
+
+    fn commit_from(&mut self, began: Instant, group: Vec<Box<dyn Job>>) {
+        self.jobs = group.len();
+        self.answer(group);
+        self.took = began.elapsed();
+        tracing::debug!(
+            jobs = self.jobs,
+            micros = self.took.as_micros(),
+            "committed"
+        );
+        self.checkpoints.begin();
+    }
+
+    /// Whether a short batch can be made where it is asked for: nobody else writes, and the disk is quick.
+    fn is_quick(&self) -> bool {
+        self.jobs == 1 && self.took <= SHORT_TIME && !self.checkpoints.is_to_finish()
+    }
+
+    /// Makes the jobs of a group and answers them. A transaction may have begun.
+    fn answer(&self, mut group: Vec<Box<dyn Job>>) {
+        let jobs = group.len();
+        let failure = match try_commit(&self.db, &mut group) {
+            Ok(Tree::Same) => None,
+            Ok(Tree::Changed) => {
+                self.places.forget();
+                None
+            }
+            Err(Failure::OfJob) if jobs > 1 => {
+                for job in group {
+                    self.answer(vec![job]);
+                }
+                return;
+            }
+            // Alone, and it keeps its own reason.
+            Err(Failure::OfJob) => None,
+            Err(Failure::OfTransaction(error)) => {
+                tracing::error!(jobs, %error, "a group of writes could not be committed");
+                self.places.forget();
+                let code = error.sqlite_error().copied();
+                Some(code.unwrap_or(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ERROR)))
+            }
+        };
+        for job in group {
+            job.answer(failure.map(|code| rusqlite::Error::SqliteFailure(code, None).into()));
+        }
+    }
+}
+
+const BEGIN: &str = "BEGIN IMMEDIATE";
+
+fn run(db: &Connection, sql: &str) -> rusqlite::Result<()> {
+    db.prepare_cached(sql)?.execute([]).map(drop)
+}
+
+/// Whether a transaction has changed the tree of nodes.
+enum Tree {
+    Same,
+    Changed,
 }
 
 enum Failure {
@@ -298,26 +461,27 @@ enum Failure {
     OfTransaction(rusqlite::Error),
 }
 
-fn try_commit(db: &Connection, group: &mut [Box<dyn Job>]) -> Result<(), Failure> {
-    let run = |sql| {
-        db.prepare_cached(sql)
-            .and_then(|mut statement| statement.execute([]).map(drop))
-    };
-    run("BEGIN IMMEDIATE").map_err(Failure::OfTransaction)?;
+fn try_commit(db: &Connection, group: &mut [Box<dyn Job>]) -> Result<Tree, Failure> {
+    if db.is_autocommit() {
+        run(db, BEGIN).map_err(Failure::OfTransaction)?;
+    }
     let counters = Counters::new(db);
     let worked = group
         .iter_mut()
         .try_for_each(|job| job.run(&counters))
         .map_err(|Broken| Failure::OfJob);
     let done = worked.and_then(|()| {
-        let stored = counters.store().and_then(|()| run("COMMIT"));
+        let stored = counters.store().and_then(|()| run(db, "COMMIT"));
         stored.map_err(Failure::OfTransaction)
     });
     if done.is_err()
         && !db.is_autocommit()
-        && let Err(error) = run("ROLLBACK")
+        && let Err(error) = run(db, "ROLLBACK")
     {
         tracing::error!(%error, "a transaction could not be rolled back");
     }
-    done
+    done.map(|()| match counters.tree_changed() {
+        true => Tree::Changed,
+        false => Tree::Same,
+    })
 }
