@@ -9,17 +9,14 @@ use crate::model::{ListQuery, NameFilter, Property, PropertyName, ResourceId};
 use crate::store::StoreError;
 use bytes::Bytes;
 use rusqlite::{Connection, params};
+use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::OnceLock;
 
 /// A row is cut when it has more bytes: so that with its key it fits into one page of 4,096 bytes.
 const ROW_BYTES_MAX: usize = 3900;
 
 /// How many bytes a row has at most after it was cut. The rest is room to grow.
 const ROW_BYTES_CUT: usize = 3400;
-
-/// The most rows that one statement writes.
-const ROWS_MAX: usize = 16;
 
 /// The row that a name belongs to.
 pub(super) const ROW: &str = "
@@ -35,14 +32,9 @@ pub(super) const ROWS: &str = "
 /// All rows of a resource.
 pub(super) const ALL_ROWS: &str = "SELECT properties FROM heads WHERE resource = ?1 ORDER BY first";
 
-const PUT: &str = "INSERT INTO heads (resource, first, properties) VALUES ";
+const ADD: &str = "INSERT INTO heads (resource, first, properties) VALUES (?1, ?2, ?3)";
 
-const PUT_ROW: &str = "(?, ?, ?)";
-
-const PUT_OVER: &str =
-    " ON CONFLICT (resource, first) DO UPDATE SET properties = excluded.properties";
-
-const COLUMNS: usize = 3;
+const REPLACE: &str = "UPDATE heads SET properties = ?3 WHERE resource = ?1 AND first = ?2";
 
 const DELETE: &str = "DELETE FROM heads WHERE resource = ?1 AND first = ?2";
 
@@ -231,14 +223,14 @@ impl<'a> Pack<'a> {
     }
 
     /// Writes the rows that have changed. Of several edits of one name, the last one counts.
+    ///
+    /// Each row has a statement of its own: one statement of many rows costs SQLite more, since it keeps a copy of each
+    /// page to undo half of the statement.
     pub(super) fn write(mut self) -> Result<(), StoreError> {
         let place = |edit: &Edit<'a>| (edit.spot.row, edit.name);
         self.edits.sort_by_key(place);
-        let mut changed = Vec::new();
-        for edits in self
-            .edits
-            .chunk_by(|one, next| one.spot.row == next.spot.row)
-        {
+        let by_row = |one: &Edit<'_>, next: &Edit<'_>| one.spot.row == next.spot.row;
+        for edits in self.edits.chunk_by(by_row) {
             let row = edits.first().and_then(|edit| self.rows.get(edit.spot.row));
             let row = row.ok_or_else(|| damaged("an edit outside of the rows"))?;
             let last: Vec<_> = edits
@@ -246,17 +238,9 @@ impl<'a> Pack<'a> {
                 .filter_map(|edits| edits.last())
                 .collect();
             let properties = splice(utf_8(&row.properties)?, &last)?;
-            if properties.len() > ROW_BYTES_MAX {
-                cut(row, &properties, &mut changed)?;
-            } else if properties != packed::EMPTY {
-                changed.push((row.resource, row.first.clone(), properties));
-            } else if row.is_stored {
-                self.db
-                    .prepare_cached(DELETE)?
-                    .execute(params![row.resource.key(), row.first])?;
-            }
+            row.rewrite(self.db, &properties)?;
         }
-        put_rows(self.db, &changed)
+        Ok(())
     }
 }
 
@@ -268,6 +252,33 @@ impl Row {
             properties: Bytes::copy_from_slice(text(row, 1)?.as_bytes()),
             is_stored: true,
         })
+    }
+
+    /// Writes what has become of the row: the same row, more of them, or none.
+    fn rewrite(&self, db: &Connection, properties: &str) -> Result<(), StoreError> {
+        let write = |sql, first: &str, properties: &str| {
+            db.prepare_cached(sql)?
+                .execute(params![self.resource.key(), first, properties])
+                .map(drop)
+        };
+        let first_sql = if self.is_stored { REPLACE } else { ADD };
+        if properties == packed::EMPTY {
+            if self.is_stored {
+                let mut statement = db.prepare_cached(DELETE)?;
+                statement.execute(params![self.resource.key(), self.first])?;
+            }
+        } else if properties.len() <= ROW_BYTES_MAX {
+            write(first_sql, &self.first, properties)?;
+        } else {
+            for (number, (first, heads)) in cut(properties)?.into_iter().enumerate() {
+                let piece = format!("[{}]", properties.get(heads).unwrap_or_default());
+                match number {
+                    0 => write(first_sql, &self.first, &piece)?,
+                    _ => write(ADD, &first, &piece)?,
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -338,50 +349,18 @@ fn separate(out: &mut Vec<u8>) {
     }
 }
 
-/// Cuts what has become of a row into rows that are short enough, or have a single head.
-fn cut(row: &Row, properties: &str, rows: &mut Vec<NewRow>) -> Result<(), StoreError> {
-    let (mut first, mut piece) = (row.first.clone(), 1..1);
-    let mut add = |first, piece: Range<usize>| {
-        let heads = properties.get(piece).unwrap_or_default();
-        rows.push((row.resource, first, format!("[{heads}]")));
-    };
+/// Cuts a row that is too long into pieces that are short enough, or have a single head: of each, the first name and
+/// where its heads stand.
+fn cut(properties: &str) -> Result<Vec<(Cow<'_, str>, Range<usize>)>, StoreError> {
+    let mut pieces: Vec<(Cow<'_, str>, Range<usize>)> = Vec::new();
     let mut heads = Heads::of(properties);
     while let Some(head) = heads.next()? {
-        if !piece.is_empty() && head.at.end - piece.start > ROW_BYTES_CUT {
-            add(first, piece);
-            first = head.name.into_owned();
-            piece = head.at;
-        } else {
-            piece.end = head.at.end;
+        match pieces.last_mut() {
+            Some((_, piece)) if head.at.end - piece.start <= ROW_BYTES_CUT => {
+                piece.end = head.at.end;
+            }
+            Some(_) | None => pieces.push((head.name, head.at)),
         }
     }
-    add(first, piece);
-    Ok(())
-}
-
-/// A row as it is to be written: the resource, the first name, the properties.
-type NewRow = (ResourceId, String, String);
-
-/// Writes rows, over what has the same keys.
-fn put_rows(db: &Connection, rows: &[NewRow]) -> Result<(), StoreError> {
-    for some in rows.chunks(ROWS_MAX) {
-        let mut statement = db.prepare_cached(put_sql(some.len()))?;
-        for ((resource, first, properties), column) in some.iter().zip((1..).step_by(COLUMNS)) {
-            statement.raw_bind_parameter(column, resource.key())?;
-            statement.raw_bind_parameter(column + 1, first)?;
-            statement.raw_bind_parameter(column + 2, properties)?;
-        }
-        statement.raw_execute()?;
-    }
-    Ok(())
-}
-
-/// The statement that writes so many rows, at most [`ROWS_MAX`].
-fn put_sql(rows: usize) -> &'static str {
-    static SQL: OnceLock<Vec<String>> = OnceLock::new();
-    let all = SQL.get_or_init(|| {
-        let sql = |rows| format!("{PUT}{}{PUT_OVER}", vec![PUT_ROW; rows].join(", "));
-        (0..=ROWS_MAX).map(sql).collect()
-    });
-    all.get(rows).map_or(PUT, String::as_str)
+    Ok(pieces)
 }

@@ -180,11 +180,17 @@ impl<'a> Heads<'a> {
     }
 
     fn number(&mut self) -> Option<i64> {
-        let rest = self.text.get(self.at..)?;
-        let is_part = |byte: u8| byte.is_ascii_digit() || byte == b'-';
-        let length = rest.bytes().take_while(|&byte| is_part(byte)).count();
-        self.at += length;
-        rest.get(..length)?.parse().ok()
+        let is_negative = self.take(b'-').is_some();
+        let (mut number, start) = (0_i64, self.at);
+        while let Some(digit) = self.text.as_bytes().get(self.at).copied()
+            && digit.is_ascii_digit()
+        {
+            number = number
+                .checked_mul(10)?
+                .checked_add(i64::from(digit - b'0'))?;
+            self.at += 1;
+        }
+        (self.at > start).then_some(if is_negative { -number } else { number })
     }
 
     fn next_string(&mut self) -> Option<Cow<'a, str>> {
@@ -220,4 +226,85 @@ pub(super) fn text_of(bytes: &[u8], bytes_max: u64) -> Option<&str> {
         return None;
     }
     std::str::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::MediaType;
+    use proptest::prelude::*;
+
+    prop_compose! {
+        fn head()(
+            name in "[^\u{0}-\u{1F}\u{FFFE}\u{FFFF}]{1,40}",
+            numbers in (1..i64::MAX, 1..i64::MAX, -62_167_219_200_000..253_402_300_799_999_i64, 1..i64::MAX),
+            description in ".{0,20}",
+            value in prop_oneof![
+                prop::string::string_regex("(?s).{0,60}").unwrap().prop_map(|text| (Value::Text(text.clone().into()), Body::Inline(text.into()))),
+                (1..i64::MAX).prop_map(|id| (Value::Content(id), Body::Stored(ContentId::new(id).unwrap()))),
+            ],
+        ) -> (Property, Value<'static>) {
+            let (id, revision, modified_at, modified_by) = numbers;
+            let size = match &value.1 {
+                Body::Inline(bytes) => bytes.len() as u64,
+                Body::Stored(_) | Body::Omitted => 70_000,
+            };
+            let property = Property {
+                id: PropertyId::new(id).unwrap(),
+                key: PropertyKey { resource: ResourceId::Site, name: name.parse().unwrap() },
+                revision: Revision::new(revision).unwrap(),
+                content: Content { media_type: MediaType::text_utf8(), size, body: value.1 },
+                description,
+                modified_at: Timestamp::from_millis(modified_at),
+                modified_by: UserId::new(modified_by).unwrap(),
+            };
+            (property, value.0)
+        }
+    }
+
+    fn row_of(heads: &[(Property, Value<'_>)]) -> String {
+        let mut row = vec![b'['];
+        for (at, (property, value)) in heads.iter().enumerate() {
+            row.extend((at > 0).then_some(b','));
+            write(&mut row, property, value).unwrap();
+        }
+        row.push(b']');
+        String::from_utf8(row).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(heads in prop::collection::vec(head(), 0..5)) {
+            let row = Bytes::from(row_of(&heads));
+            let text = std::str::from_utf8(&row).unwrap();
+            prop_assert!(serde_json::from_str::<Vec<serde_json::Value>>(text).is_ok());
+            let mut read = Heads::of(text);
+            for (property, value) in &heads {
+                let head = read.next().unwrap().unwrap();
+                prop_assert_eq!(&head.value, value);
+                let state = format!("[{}", &text[head.state_at..head.at.end]);
+                prop_assert_eq!(serde_json::from_str::<Vec<serde_json::Value>>(&state).unwrap().len(), 7);
+                for row in [None, Some(&row)] {
+                    let name = head.name.parse().unwrap();
+                    prop_assert_eq!(&head.property(ResourceId::Site, name, row).unwrap(), property);
+                }
+            }
+            prop_assert!(read.next().unwrap().is_none());
+        }
+
+        #[test]
+        fn nothing_that_stands_in_a_row_is_worse_than_damage(
+            heads in prop::collection::vec(head(), 1..3), from in any::<prop::sample::Index>(), other in "[\\[\\]\",0-9a\\\\é-]{0,6}",
+        ) {
+            let mut row: Vec<char> = row_of(&heads).chars().collect();
+            let from = from.index(row.len());
+            row.splice(from..(from + other.chars().count()).min(row.len()), other.chars());
+            let row: String = row.into_iter().collect();
+            let mut heads = Heads::of(&row);
+            while let Ok(Some(head)) = heads.next() {
+                prop_assert!(head.at.start < head.state_at && head.state_at < head.at.end);
+            }
+            prop_assert!(heads.at <= row.len());
+        }
+    }
 }

@@ -89,3 +89,47 @@ impl Places {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOME: Address = Address::Page(NodeId::HOME);
+    const LOCATED: Located = Located {
+        resource: ResourceId::Node(NodeId::HOME),
+        ground: Ground::Page,
+        page: Some(NodeId::HOME),
+    };
+
+    #[test]
+    fn what_was_read_before_a_change_is_not_remembered_after_it() {
+        let places = Places::default();
+        let version = places.find(&HOME).unwrap_err();
+        places.forget();
+        places.remember(version, HOME, LOCATED);
+        let version = places.find(&HOME).unwrap_err();
+        places.remember(version, HOME, LOCATED);
+        assert_eq!(places.find(&HOME).unwrap().resource, LOCATED.resource);
+        places.forget();
+        assert!(places.find(&HOME).is_err());
+    }
+
+    #[test]
+    fn no_more_is_remembered_than_the_bound_allows() {
+        let places = Places::default();
+        for number in 0..=KNOWN_MAX {
+            let address = Address::PageTitled(number.to_string());
+            let version = places.find(&address).unwrap_err();
+            places.remember(version, address, LOCATED);
+            assert!(places.read().known.len() <= KNOWN_MAX);
+        }
+    }
+
+    #[test]
+    fn an_address_that_depends_on_who_asks_is_not_remembered() {
+        let places = Places::default();
+        let version = places.find(&Address::CurrentUser).unwrap_err();
+        places.remember(version, Address::CurrentUser, LOCATED);
+        assert!(places.find(&Address::CurrentUser).is_err());
+    }
+}

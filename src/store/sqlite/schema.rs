@@ -22,7 +22,7 @@ const SCHEMA: &str = include_str!("../../../schema.sql");
 const APPLICATION_ID: i32 = 0x7072_6f70;
 
 /// Which tables a database has. A higher number is from a newer propstore.
-const SCHEMA_VERSION: i32 = 1;
+const SCHEMA_VERSION: i32 = 2;
 
 const CREATE_HOME: &str = "
     INSERT INTO node (id, uuid, kind, parent, name, revision, created_at, created_by)
@@ -143,8 +143,16 @@ pub(super) fn open(
     let (db, claim) = match state {
         State::Existing => {
             let claim = Claim::take(path)?;
+            let has_log = beside(path, "-wal").exists();
             let db = connect(options).map_err(database)?;
+            let keep_log = |keep| {
+                db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep)
+                    .map_err(database)
+            };
+            // What turns out to be damaged is closed as it was found.
+            keep_log(has_log)?;
             check(&db, path)?;
+            keep_log(false)?;
             (db, claim)
         }
         State::Created => {
@@ -253,9 +261,7 @@ fn inspect(path: &Path) -> Result<State, OpenError> {
     if metadata.len() == 0 {
         return Ok(State::Created);
     }
-    let mut journal = path.as_os_str().to_owned();
-    journal.push("-journal");
-    if Path::new(&journal).exists() {
+    if beside(path, "-journal").exists() {
         // A transaction was cut off, perhaps the one that makes the tables: let SQLite mend that first.
         return recover(path);
     }
@@ -268,7 +274,29 @@ fn inspect(path: &Path) -> Result<State, OpenError> {
     let number = |at: usize| {
         i32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
     };
-    judge(path, number(68), number(60))
+    judge(path, number(68), number(60))?;
+    // The size in the header counts if it was written with the last change.
+    if !beside(path, "-wal").exists() && number(24) == number(92) {
+        let page_bytes = match u64::from(header[16]) << 8 | u64::from(header[17]) {
+            1 => 65536,
+            bytes => bytes,
+        };
+        let bytes = page_bytes * u64::try_from(number(28)).unwrap_or_default();
+        if metadata.len() < bytes {
+            let found = metadata.len();
+            return Err(foreign(&format!(
+                "it has been cut off: it has {found} bytes of {bytes}"
+            )));
+        }
+    }
+    Ok(State::Existing)
+}
+
+/// A file that SQLite keeps beside the database.
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
 }
 
 fn recover(path: &Path) -> Result<State, OpenError> {
@@ -308,12 +336,32 @@ fn judge(path: &Path, application_id: i32, version: i32) -> Result<State, OpenEr
     }
 }
 
-/// Whether the tables are there and can be read.
+/// Whether the tables of this format are there, and the root of each can be read. To read all pages would take too long
+/// on a large database.
 fn check(db: &Connection, path: &Path) -> Result<(), OpenError> {
     let database = |reason| OpenError::Database {
         path: path.to_owned(),
         reason,
     };
+    let foreign = |what: String| OpenError::Foreign {
+        path: path.to_owned(),
+        what,
+    };
+    let wanted = Connection::open_in_memory()
+        .and_then(|model| {
+            model.execute_batch(SCHEMA)?;
+            objects(&model)
+        })
+        .map_err(database)?;
+    let found = objects(db).map_err(database)?;
+    // Whoever adds a table or an index may do that.
+    if let Some(missing) = wanted.iter().find(|object| !found.contains(object)) {
+        let Object { kind, name, .. } = missing;
+        return Err(foreign(format!("the {kind} {name} is not as it was made")));
+    }
+    for object in &found {
+        object.touch(db).map_err(database)?;
+    }
     let read = || {
         db.query_row("SELECT count(*) FROM sequence", [], |row| {
             row.get::<_, i64>(0)
@@ -321,10 +369,47 @@ fn check(db: &Connection, path: &Path) -> Result<(), OpenError> {
     };
     match read().map_err(database)? {
         4 => Ok(()),
-        _ => Err(OpenError::Foreign {
-            path: path.to_owned(),
-            what: "its table of sequences is damaged".to_owned(),
-        }),
+        _ => Err(foreign("its table of sequences is damaged".to_owned())),
+    }
+}
+
+/// A table, an index or a view, as SQLite knows it.
+#[derive(PartialEq)]
+struct Object {
+    kind: String,
+    name: String,
+    table: String,
+    sql: Option<String>,
+}
+
+fn objects(db: &Connection) -> rusqlite::Result<Vec<Object>> {
+    let mut statement = db.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema")?;
+    let objects = statement.query_map([], |row| {
+        Ok(Object {
+            kind: row.get(0)?,
+            name: row.get(1)?,
+            table: row.get(2)?,
+            sql: row.get(3)?,
+        })
+    })?;
+    objects.collect()
+}
+
+impl Object {
+    /// Reads one row by way of the root.
+    fn touch(&self, db: &Connection) -> rusqlite::Result<()> {
+        let Object { kind, name, .. } = self;
+        let sql = match kind.as_str() {
+            "table" => format!("SELECT * FROM \"{name}\" NOT INDEXED LIMIT 1"),
+            "index" => {
+                let condition = self.sql.as_ref().and_then(|sql| sql.split_once(" WHERE "));
+                let condition = condition.map_or("TRUE", |(_, condition)| condition);
+                let table = &self.table;
+                format!("SELECT 1 FROM \"{table}\" INDEXED BY \"{name}\" WHERE {condition} LIMIT 1")
+            }
+            _ => return Ok(()),
+        };
+        db.prepare(&sql)?.query([])?.next().map(drop)
     }
 }
 

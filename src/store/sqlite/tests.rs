@@ -2,7 +2,7 @@
 //!
 //! What it shares with every store is in `store::contract`.
 
-use super::{OpenError, Sqlite, SqliteOptions, heads, rows, schema};
+use super::{OpenError, Sqlite, SqliteOptions, heads, packed, rows, schema};
 use crate::model::{
     Address, Body, Content, ContentId, DESCRIPTION_PROPERTY, Done, Edit, FileDescription,
     ListQuery, MediaType, NameFilter, NamePattern, NodeId, Outcome, Precondition, Property,
@@ -14,9 +14,10 @@ use crate::store::contract::{
 };
 use crate::store::{CHUNK_BYTES, NewToken, Store, StoreError, Ticket};
 use bytes::Bytes;
+use proptest::prelude::*;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Params, Row, StatementStatus};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -902,7 +903,7 @@ fn what_is_no_database_of_ours_is_left_as_it_is() {
             "another program",
         ),
         (
-            There::Database("PRAGMA user_version = 1; PRAGMA application_id = 7"),
+            There::Database("PRAGMA user_version = 2; PRAGMA application_id = 7"),
             "another program",
         ),
         (
@@ -938,13 +939,13 @@ fn meddled(sql: &str) -> Place {
 
 #[test]
 fn a_newer_database_is_left_to_a_newer_propstore() {
-    let error = refused_open(&meddled("PRAGMA user_version = 2"));
+    let error = refused_open(&meddled("PRAGMA user_version = 3"));
     assert!(
         matches!(
             error,
             OpenError::Newer {
-                found: 2,
-                known: 1,
+                found: 3,
+                known: 2,
                 ..
             }
         ),
@@ -956,8 +957,51 @@ fn a_newer_database_is_left_to_a_newer_propstore() {
 fn a_database_that_lacks_its_tables_is_not_opened() {
     let error = refused_open(&meddled("DELETE FROM sequence WHERE kind = 'user'"));
     assert!(matches!(error, OpenError::Foreign { .. }), "{error:?}");
-    let error = refused_open(&meddled("DROP TABLE sequence"));
-    assert!(matches!(error, OpenError::Database { .. }), "{error:?}");
+    for (meddling, expected) in [
+        ("DROP TABLE sequence", "the table sequence"),
+        ("DROP INDEX log_by_resource", "the index log_by_resource"),
+        ("DROP VIEW property", "the view property"),
+        ("ALTER TABLE node ADD COLUMN more TEXT", "the table node"),
+    ] {
+        match refused_open(&meddled(meddling)) {
+            OpenError::Foreign { what, .. } => assert!(what.contains(expected), "{what}"),
+            other => panic!("{other:?}"),
+        }
+    }
+    meddled("CREATE TABLE mine (x); CREATE INDEX heads_by_first ON heads (first)")
+        .open()
+        .close();
+}
+
+#[test]
+fn a_database_that_is_cut_off_or_has_a_damaged_root_is_not_opened() {
+    let place = meddled("PRAGMA journal_mode = DELETE");
+    let whole = fs::read(place.path()).unwrap();
+    fs::write(place.path(), &whole[..whole.len() / 2]).unwrap();
+    match refused_open(&place) {
+        OpenError::Foreign { what, .. } => assert!(what.contains("cut off"), "{what}"),
+        other => panic!("{other:?}"),
+    }
+    fs::write(place.path(), &whole).unwrap();
+    let roots = rows(
+        &place.foreign(),
+        "SELECT name, rootpage FROM sqlite_schema WHERE rootpage > 1",
+        [],
+        |row| Ok((row.get::<_, String>(0)?, row.get::<_, u32>(1)?)),
+    );
+    assert!(roots.len() > 12);
+    for (name, page) in roots {
+        let mut bytes = whole.clone();
+        bytes[(page as usize - 1) * 4096] = 0xFF;
+        fs::write(place.path(), &bytes).unwrap();
+        let error = refused_open(&place);
+        assert!(
+            matches!(error, OpenError::Database { .. }),
+            "{name}: {error:?}"
+        );
+    }
+    fs::write(place.path(), &whole).unwrap();
+    place.open().close();
 }
 
 #[test]
@@ -1064,6 +1108,196 @@ fn what_cannot_be_in_a_row_is_damage_and_nothing_worse() {
         assert_eq!(other.revision.get(), 1);
         store.close();
     }
+}
+
+// How heads are packed.
+
+/// Looks at every row of heads: sorted, apart from its neighbours, not empty, and short unless it has a single head.
+fn check_rows(db: &Connection) {
+    let sql = "SELECT resource, first, properties FROM heads ORDER BY resource, first";
+    let rows: Vec<(i64, String, String)> = rows(db, sql, [], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+    });
+    let mut last: Option<(i64, String)> = None;
+    for (resource, first, properties) in rows {
+        let mut heads = packed::Heads::of(&properties);
+        let (mut count, mut at_least) = (0, (resource, first));
+        while let Some(head) = heads.next().unwrap() {
+            let name = (resource, head.name.into_owned());
+            assert!(last.as_ref() < Some(&name), "{last:?} is before {name:?}");
+            assert!(at_least <= name, "{at_least:?} is not behind {name:?}");
+            at_least.clone_from(&name);
+            last = Some(name);
+            count += 1;
+        }
+        assert!(count > 0, "a row without heads");
+        assert!(count == 1 || properties.len() <= 3900, "{count} heads");
+    }
+}
+
+/// What to do with the property of a number: write a value of so many bytes, or delete it.
+fn wish() -> impl Strategy<Value = (u32, Option<usize>)> {
+    (
+        0..400_u32,
+        prop_oneof![4 => (0..900_usize).prop_map(Some), 1 => Just(Some(4096)), 3 => Just(None)],
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_is_written_rows_of_heads_keep_their_form_and_lose_nothing(
+        batches in prop::collection::vec(prop::collection::btree_map(0..400_u32, wish(), 1..120), 1..12),
+    ) {
+        let place = Place::new();
+        let store = place.open();
+        let client = Client::admin(&store);
+        let name = |number: u32| format!("n{:03}", number * 7919 % 400);
+        let (mut model, mut revisions) = (BTreeMap::<String, String>::new(), 0);
+        for batch in batches {
+            let edits = batch.iter().map(|(number, (_, bytes))| match bytes {
+                Some(bytes) => put(&name(*number), &"v".repeat(*bytes)),
+                None => delete(&name(*number)),
+            });
+            for outcome in client.write(edits.collect()).unwrap() {
+                revisions += i64::from(outcome.is_ok());
+            }
+            for (number, (_, bytes)) in batch {
+                match bytes {
+                    Some(bytes) => model.insert(name(number), "v".repeat(bytes)),
+                    None => model.remove(&name(number)),
+                };
+            }
+            check_rows(&place.foreign());
+            let listed: BTreeMap<_, _> = client.list().unwrap().properties.iter().map(|property| {
+                (property.key.name.to_string(), value_of(&client, property))
+            }).collect();
+            prop_assert_eq!(&listed, &model);
+        }
+        for (name, value) in &model {
+            prop_assert_eq!(&value_of(&client, &client.read(name).unwrap()), value);
+        }
+        let seen = "SELECT count(*) FROM property_revision";
+        prop_assert_eq!(number(&place.foreign(), seen), revisions);
+        store.close();
+    }
+}
+
+#[test]
+fn names_far_apart_are_found_in_a_large_resource() {
+    let place = Place::new();
+    let store = place.open();
+    let client = Client::admin(&store);
+    let names: Vec<String> = (0..3000).map(|number| format!("n{number:04}")).collect();
+    for some in names.chunks(1000) {
+        client
+            .write(some.iter().map(|name| put(name, "1")).collect())
+            .unwrap();
+    }
+    check_rows(&place.foreign());
+    let few: Vec<&String> = names.iter().step_by(611).collect();
+    let missing = ["a", "n0611x", "z"];
+    let edits = few.iter().map(|name| put(name, "2"));
+    let outcomes = client
+        .write(edits.chain(missing.map(|name| put(name, "2"))).collect())
+        .unwrap();
+    let revisions: Vec<i64> = outcomes
+        .into_iter()
+        .map(|outcome| put_by(outcome).revision.get())
+        .collect();
+    assert_eq!(revisions, [2, 2, 2, 2, 2, 1, 1, 1]);
+    assert_eq!(client.list().unwrap().properties.len(), 3003);
+    check_rows(&place.foreign());
+    store.close();
+}
+
+#[test]
+fn a_row_that_is_gone_leaves_its_names_to_the_one_before() {
+    let place = Place::new();
+    let store = place.open();
+    let client = Client::admin(&store);
+    let long = "v".repeat(1500);
+    let all = ["b", "c", "d", "e", "f", "g", "h"];
+    client
+        .write(all.iter().map(|name| put(name, &long)).collect())
+        .unwrap();
+    let count = "SELECT count(*) FROM heads";
+    assert_eq!(number(&place.foreign(), count), 4);
+    // First the rows in the middle, then the very first one.
+    client
+        .write(vec![delete("d"), delete("e"), delete("f")])
+        .unwrap();
+    check_rows(&place.foreign());
+    client
+        .write(vec![put("e", "1"), delete("b"), delete("c")])
+        .unwrap();
+    client.write(vec![delete("e")]).unwrap();
+    client.put("a", "1");
+    client.put("d", "1");
+    check_rows(&place.foreign());
+    let listed = client.list().unwrap().properties;
+    let names: BTreeSet<&str> = listed
+        .iter()
+        .map(|property| property.key.name.as_str())
+        .collect();
+    assert_eq!(names, BTreeSet::from(["a", "d", "g", "h"]));
+    store.close();
+}
+
+// Who writes, and when.
+
+/// Whether a ticket is answered already.
+fn is_answered<T>(ticket: &mut Ticket<T>) -> bool {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    std::pin::Pin::new(ticket).poll(&mut context).is_ready()
+}
+
+#[test]
+fn a_short_batch_is_made_at_once_if_nobody_else_writes() {
+    let place = Place::new();
+    let store = place.open();
+    let client = Client::admin(&store);
+    let mut ticket = store.write(client.batch(vec![put("a", "1")]));
+    assert!(is_answered(&mut ticket));
+    assert_eq!(number(&place.foreign(), "SELECT count(*) FROM property"), 1);
+    store.close();
+}
+
+#[test]
+fn whoever_asks_is_not_held_up_by_another_process() {
+    let place = Place::new();
+    let store = place.open();
+    let client = Client::admin(&store);
+    let lock = place.lock();
+    let mut ticket = store.write(client.batch(vec![put("a", "1")]));
+    assert!(!is_answered(&mut ticket));
+    lock.execute_batch("COMMIT").unwrap();
+    assert!(wait(ticket).unwrap().iter().all(Result::is_ok));
+    store.close();
+}
+
+#[test]
+fn the_log_of_sqlite_is_begun_anew_while_writes_go_on() {
+    let place = Place::new();
+    let store = place.open();
+    let client = Client::admin(&store);
+    let log = place.0.path().join("p.db-wal");
+    // How often the log was begun anew stands in its header.
+    let begun = || {
+        let head = fs::read(&log).unwrap();
+        let number = head.get(12..16).map(|bytes| bytes.try_into().unwrap());
+        u32::from_be_bytes(number.unwrap_or_default())
+    };
+    let first = begun();
+    let value = "v".repeat(4000);
+    let again = (0..20_000).any(|number| {
+        client.put(&format!("n{}", number % 50), &value);
+        number % 100 == 0 && begun() > first + 2
+    });
+    assert!(again);
+    assert!(fs::metadata(&log).unwrap().len() < 64 << 20);
+    store.close();
 }
 
 // What others do.
