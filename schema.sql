@@ -42,8 +42,8 @@ CREATE TABLE file_revision (
     PRIMARY KEY (node, revision)
 ) STRICT, WITHOUT ROWID;
 
--- The heads: the newest revision of each live property. A row holds those of one resource whose names are neighbours,
--- as many as fill about a page, in the order of their names: to read or to write one row costs the same however few of
+-- The heads: the newest revision of each live property. A row holds those of one resource whose names are neighbours, as
+-- many as fill about a page (8 KiB), in the order of their names: to read or to write one row costs the same however few of
 -- its properties are meant, and a batch mostly concerns neighbours. A row begins with the names from `first` on and ends
 -- where the next row of the resource begins; the first row of a resource has the `first` ''. So a name belongs to one row.
 --

@@ -1,5 +1,7 @@
 //! Accounts and tokens, read and written. They are no part of the log: it holds no secrets.
 
+use super::counters::Counters;
+use super::known::Known;
 use super::rows::{damaged, number, text, time};
 use crate::model::{Access, Refusal, Role, Timestamp, User, UserId, Users};
 use crate::store::{Account, NewAccount, NewToken, StoreError, folded};
@@ -34,7 +36,12 @@ const END_OLD_TOKENS: &str = "DELETE FROM token WHERE expires_at <= ?1";
 const ADD_TOKEN: &str = "INSERT INTO token (hash, account, expires_at) VALUES (?1, ?2, ?3)";
 
 /// Makes an account.
-pub(super) fn add_account(db: &Connection, new: &NewAccount) -> Result<Arc<User>, StoreError> {
+pub(super) fn add_account(
+    counters: &Counters<'_>,
+    new: &NewAccount,
+) -> Result<Arc<User>, StoreError> {
+    let db = counters.db();
+    counters.outdate_memory();
     if account(db, &new.name)?.is_some() {
         return Err(Refusal::UserNameTaken(new.name.clone()).into());
     }
@@ -67,10 +74,12 @@ pub(super) fn add_account(db: &Connection, new: &NewAccount) -> Result<Arc<User>
 
 /// Replaces a password and ends all tokens of the account.
 pub(super) fn set_password(
-    db: &Connection,
+    counters: &Counters<'_>,
     user: UserId,
     password: &str,
 ) -> Result<(), StoreError> {
+    let db = counters.db();
+    counters.outdate_memory();
     if db
         .prepare_cached(SET_PASSWORD)?
         .execute(params![user.get(), password])?
@@ -149,9 +158,25 @@ pub(super) fn users(db: &Connection) -> Result<Vec<Arc<User>>, StoreError> {
 }
 
 /// Adds the account of a number, if it is there and not among them.
-pub(super) fn add_user(db: &Connection, users: &mut Users, id: UserId) -> Result<(), StoreError> {
-    if !users.contains_key(&id) {
-        users.extend(account_by_id(db, id)?.map(|account| (id, account.user)));
+pub(super) fn add_user(
+    db: &Connection,
+    known: &Known,
+    users: &mut Users,
+    id: UserId,
+) -> Result<(), StoreError> {
+    if users.contains_key(&id) {
+        return Ok(());
+    }
+    match known.user(id) {
+        Ok(user) => {
+            users.insert(id, user);
+        }
+        Err(version) => {
+            if let Some(Account { user, .. }) = account_by_id(db, id)? {
+                known.remember_user(version, &user);
+                users.insert(id, user);
+            }
+        }
     }
     Ok(())
 }

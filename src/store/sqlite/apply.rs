@@ -55,7 +55,7 @@ pub(super) fn write(counters: &Counters<'_>, batch: &Batch) -> Result<Vec<Outcom
             }
             (Ok(Done::Uploaded { file, description }), _) => {
                 put_file(db, file)?;
-                counters.note_tree_change();
+                counters.outdate_memory();
                 log.add(
                     ResourceId::Node(file.id),
                     &("upload", file.name.as_str(), file.revision.get()),
@@ -65,7 +65,7 @@ pub(super) fn write(counters: &Counters<'_>, batch: &Batch) -> Result<Vec<Outcom
             (Ok(Done::LanguageSet), _) => set_language(db, change, &mut log)?,
             (Ok(Done::Removed), _) => {
                 remove(db, batch, change, found, &mut log)?;
-                counters.note_tree_change();
+                counters.outdate_memory();
             }
             (Err(_), _) => {}
         }

@@ -21,7 +21,7 @@ pub(super) struct Counters<'a> {
     /// As they stand in the database, and as they are now.
     ids: Cell<Option<(NextIds, NextIds)>>,
     last_log_id: Cell<Option<i64>>,
-    tree_changed: Cell<bool>,
+    memory_is_old: Cell<bool>,
 }
 
 impl<'a> Counters<'a> {
@@ -31,7 +31,7 @@ impl<'a> Counters<'a> {
             db,
             ids: Cell::new(None),
             last_log_id: Cell::new(None),
-            tree_changed: Cell::new(false),
+            memory_is_old: Cell::new(false),
         }
     }
 
@@ -69,14 +69,14 @@ impl<'a> Counters<'a> {
         Ok(last + 1)
     }
 
-    /// Says that nodes were made, or deleted, or have other names.
-    pub(super) fn note_tree_change(&self) {
-        self.tree_changed.set(true);
+    /// Says that nodes or accounts were made or changed, so that what was remembered of them is old.
+    pub(super) fn outdate_memory(&self) {
+        self.memory_is_old.set(true);
     }
 
-    /// Whether [`Counters::note_tree_change`] was called.
-    pub(super) fn tree_changed(&self) -> bool {
-        self.tree_changed.get()
+    /// Whether [`Counters::outdate_memory`] was called.
+    pub(super) fn memory_is_old(&self) -> bool {
+        self.memory_is_old.get()
     }
 
     /// Writes what has changed, for the COMMIT.

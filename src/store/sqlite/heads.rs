@@ -5,6 +5,7 @@
 
 use super::packed::{self, Heads, Value};
 use super::rows::{damaged, property_name, text};
+use super::schema::PAGE_BYTES;
 use crate::model::{ListQuery, NameFilter, Property, PropertyName, ResourceId};
 use crate::store::StoreError;
 use bytes::Bytes;
@@ -12,11 +13,11 @@ use rusqlite::{Connection, params};
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// A row is cut when it has more bytes: so that with its key it fits into one page of 4,096 bytes.
-const ROW_BYTES_MAX: usize = 3900;
+/// A row is cut when it has more bytes: so that with its key it fits into one page.
+const ROW_BYTES_MAX: usize = PAGE_BYTES - 292;
 
 /// How many bytes a row has at most after it was cut. The rest is room to grow.
-const ROW_BYTES_CUT: usize = 3400;
+const ROW_BYTES_CUT: usize = PAGE_BYTES - 1292;
 
 /// The row that a name belongs to.
 pub(super) const ROW: &str = "

@@ -9,9 +9,9 @@ mod checkpoint;
 mod contents;
 mod counters;
 mod heads;
+mod known;
 mod log;
 mod packed;
-mod places;
 mod reader;
 mod rows;
 mod schema;
@@ -27,7 +27,7 @@ use crate::model::{
     Place, Principal, Property, PropertyKey, PropertyName, Revision, Timestamp, User, UserId,
 };
 use bytes::Bytes;
-use places::Places;
+use known::Known;
 use reader::Readers;
 use rusqlite::ErrorCode;
 use std::path::PathBuf;
@@ -90,7 +90,7 @@ impl SqliteOptions {
 pub struct Sqlite {
     writer: Writer,
     readers: Readers,
-    places: Arc<Places>,
+    known: Arc<Known>,
 }
 
 impl Sqlite {
@@ -104,15 +104,15 @@ impl Sqlite {
     ) -> Result<Self, OpenError> {
         let (db, claim, state) = schema::open(options, setup)?;
         let readers = Readers::start(options)?;
-        let places = Arc::new(Places::default());
-        let writer = Writer::start(options, db, claim, Arc::clone(&places))?;
+        let known = Arc::new(Known::default());
+        let writer = Writer::start(options, db, claim, Arc::clone(&known))?;
         if state == schema::State::Existing {
             writer.sweep();
         }
         Ok(Sqlite {
             writer,
             readers,
-            places,
+            known,
         })
     }
 }
@@ -123,14 +123,14 @@ impl Store for Sqlite {
     }
 
     fn locate(&self, who: &Principal, address: Address) -> Ticket<Place> {
-        let version = match self.places.find(&address) {
+        let version = match self.known.find(&address) {
             Ok(located) => return Ticket::ready(Ok(located.place(who))),
             Err(version) => version,
         };
-        let (who, places) = (who.clone(), Arc::clone(&self.places));
+        let (who, known) = (who.clone(), Arc::clone(&self.known));
         self.readers.look_up(move |db| {
             let located = rows::locate(db, &who, &address)?;
-            places.remember(version, address.clone(), located);
+            known.remember(version, address.clone(), located);
             Ok(located.place(&who))
         })
     }
@@ -139,11 +139,15 @@ impl Store for Sqlite {
         // A short list is read here, a long one elsewhere; how long it is shows on the way.
         match self
             .readers
-            .try_here(|db| rows::list(db, &query, Some(SHORT_LIST_ROWS)))
+            .try_here(|db| rows::list(db, &self.known, &query, Some(SHORT_LIST_ROWS)))
         {
             Some(Ok(Some(listing))) => Ticket::ready(Ok(listing)),
             Some(Err(error)) => Ticket::ready(Err(error)),
-            Some(Ok(None)) | None => self.readers.read(move |db| rows::whole_list(db, &query)),
+            Some(Ok(None)) | None => {
+                let known = Arc::clone(&self.known);
+                self.readers
+                    .read(move |db| rows::whole_list(db, &known, &query))
+            }
         }
     }
 
@@ -158,12 +162,15 @@ impl Store for Sqlite {
     }
 
     fn file_view(&self, id: NodeId, revision: Option<Revision>) -> Ticket<FileView> {
+        let known = Arc::clone(&self.known);
         self.readers
-            .read(move |db| rows::file_view(db, id, revision))
+            .read(move |db| rows::file_view(db, &known, id, revision))
     }
 
     fn file_history(&self, id: NodeId) -> Ticket<FileHistory> {
-        self.readers.read(move |db| rows::file_history(db, id))
+        let known = Arc::clone(&self.known);
+        self.readers
+            .read(move |db| rows::file_history(db, &known, id))
     }
 
     fn stage(&self, at: Timestamp) -> Ticket<ContentId> {

@@ -5,7 +5,7 @@
 
 use super::accounts::{self, add_user};
 use super::heads;
-use super::places::Located;
+use super::known::{Known, Located};
 use crate::model::{
     Address, Body, Content, ContentId, File, FileHistory, FileView, Ground, Language, ListQuery,
     Listing, Node, NodeId, NodeKind, NodeName, Place, Principal, Property, PropertyKey,
@@ -132,6 +132,7 @@ pub(super) fn read(
 /// value of one lies elsewhere.
 pub(super) fn list(
     db: &Connection,
+    known: &Known,
     query: &ListQuery,
     rows_max: Option<usize>,
 ) -> Result<Option<Listing>, StoreError> {
@@ -160,7 +161,7 @@ pub(super) fn list(
         if rows_max.is_some() && lies_elsewhere && property.content.is_shown(query.cutoff) {
             return Ok(None);
         }
-        add_user(db, &mut users, property.modified_by)?;
+        add_user(db, known, &mut users, property.modified_by)?;
         show(db, &mut property.content, query.cutoff)?;
     }
     Ok(Some(Listing {
@@ -172,8 +173,12 @@ pub(super) fn list(
 }
 
 /// The same, however long it is.
-pub(super) fn whole_list(db: &Connection, query: &ListQuery) -> Result<Listing, StoreError> {
-    list(db, query, None)?.ok_or_else(|| damaged("a list without an end"))
+pub(super) fn whole_list(
+    db: &Connection,
+    known: &Known,
+    query: &ListQuery,
+) -> Result<Listing, StoreError> {
+    list(db, known, query, None)?.ok_or_else(|| damaged("a list without an end"))
 }
 
 /// Fetches the value of a property if a list shows it, and lets go of it if not.
@@ -430,12 +435,13 @@ fn file_of(row: &Row<'_>, id: NodeId, parent: NodeId) -> Result<File, StoreError
 /// A file with its properties.
 pub(super) fn file_view(
     db: &Connection,
+    known: &Known,
     id: NodeId,
     revision: Option<Revision>,
 ) -> Result<FileView, StoreError> {
     let (file, head) = file(db, id, revision)?;
-    let mut properties = whole_list(db, &embedded(ResourceId::Node(id)))?;
-    add_user(db, &mut properties.users, file.modified_by)?;
+    let mut properties = whole_list(db, known, &embedded(ResourceId::Node(id)))?;
+    add_user(db, known, &mut properties.users, file.modified_by)?;
     Ok(FileView {
         head,
         parent: node(db, file.parent)?,
@@ -445,14 +451,18 @@ pub(super) fn file_view(
 }
 
 /// All revisions of a file.
-pub(super) fn file_history(db: &Connection, id: NodeId) -> Result<FileHistory, StoreError> {
-    let mut view = file_view(db, id, None)?;
+pub(super) fn file_history(
+    db: &Connection,
+    known: &Known,
+    id: NodeId,
+) -> Result<FileHistory, StoreError> {
+    let mut view = file_view(db, known, id, None)?;
     let mut statement = db.prepare_cached(FILE_REVISIONS)?;
     let mut rows = statement.query([id.get()])?;
     let mut revisions = Vec::new();
     while let Some(row) = rows.next()? {
         let file = file_of(row, id, view.file.parent)?;
-        add_user(db, &mut view.properties.users, file.modified_by)?;
+        add_user(db, known, &mut view.properties.users, file.modified_by)?;
         revisions.push(file);
     }
     Ok(FileHistory { view, revisions })

@@ -21,6 +21,10 @@ const SCHEMA: &str = include_str!("../../../schema.sql");
 /// Marks a database as one of propstore: "prop" in ASCII.
 const APPLICATION_ID: i32 = 0x7072_6f70;
 
+/// The size of a page. A batch writes whole pages to the log of SQLite; larger ones are fewer, and smaller ones waste less
+/// when batches are small and far apart.
+pub(super) const PAGE_BYTES: usize = 8192;
+
 /// Which tables a database has. A higher number is from a newer propstore.
 const SCHEMA_VERSION: i32 = 2;
 
@@ -414,6 +418,11 @@ impl Object {
 }
 
 fn create(db: &mut Connection, setup: &Setup) -> rusqlite::Result<()> {
+    db.pragma_update(
+        None,
+        "page_size",
+        i64::try_from(PAGE_BYTES).unwrap_or_default(),
+    )?;
     let transaction = db.transaction()?;
     let uuid = || Uuid::new_v4().to_string();
     let at = setup.at.millis();

@@ -2,6 +2,7 @@
 //!
 //! What it shares with every store is in `store::contract`.
 
+use super::known::Known;
 use super::{OpenError, Sqlite, SqliteOptions, heads, packed, rows, schema};
 use crate::model::{
     Address, Body, Content, ContentId, DESCRIPTION_PROPERTY, Done, Edit, FileDescription,
@@ -992,7 +993,7 @@ fn a_database_that_is_cut_off_or_has_a_damaged_root_is_not_opened() {
     assert!(roots.len() > 12);
     for (name, page) in roots {
         let mut bytes = whole.clone();
-        bytes[(page as usize - 1) * 4096] = 0xFF;
+        bytes[(page as usize - 1) * schema::PAGE_BYTES] = 0xFF;
         fs::write(place.path(), &bytes).unwrap();
         let error = refused_open(&place);
         assert!(
@@ -1131,7 +1132,10 @@ fn check_rows(db: &Connection) {
             count += 1;
         }
         assert!(count > 0, "a row without heads");
-        assert!(count == 1 || properties.len() <= 3900, "{count} heads");
+        assert!(
+            count == 1 || properties.len() <= schema::PAGE_BYTES,
+            "{count} heads"
+        );
     }
 }
 
@@ -1217,7 +1221,7 @@ fn a_row_that_is_gone_leaves_its_names_to_the_one_before() {
     let place = Place::new();
     let store = place.open();
     let client = Client::admin(&store);
-    let long = "v".repeat(1500);
+    let long = "v".repeat(3000);
     let all = ["b", "c", "d", "e", "f", "g", "h"];
     client
         .write(all.iter().map(|name| put(name, &long)).collect())
@@ -1411,7 +1415,7 @@ fn a_job_that_fails_takes_no_other_of_its_group_with_it() {
 /// How many transactions the write-ahead log holds: the last frame of each says how large the database is then.
 fn commits(place: &Place) -> usize {
     const HEADER: usize = 32;
-    const FRAME: usize = 24 + 4096;
+    const FRAME: usize = 24 + schema::PAGE_BYTES;
     let wal = fs::read(place.0.path().join("p.db-wal")).unwrap();
     wal[HEADER..]
         .chunks_exact(FRAME)
@@ -1551,7 +1555,7 @@ fn no_statement_of_a_look_up_is_compiled_more_than_once() {
     for _ in 0..3 {
         rows::locate(&db, &who, &address).unwrap();
         rows::read(&db, &key, None).unwrap();
-        rows::whole_list(&db, &query).unwrap();
+        rows::whole_list(&db, &Known::default(), &query).unwrap();
         heads::Pack::new(&db).find(key.resource, &names).unwrap();
     }
     for sql in rows::HOT.into_iter().chain([heads::ROWS]) {

@@ -8,7 +8,7 @@
 use super::checkpoint::Checkpoints;
 use super::contents::{self, Swept};
 use super::counters::Counters;
-use super::places::Places;
+use super::known::Known;
 use super::schema::{Claim, OpenError};
 use super::{SqliteOptions, accounts, apply};
 use crate::model::{Batch, Body, Change, Content, ContentId, Outcome, Timestamp, User, UserId};
@@ -88,7 +88,7 @@ const SHORT_TIME: Duration = Duration::from_millis(1);
 struct Committer {
     db: Connection,
     checkpoints: Checkpoints,
-    places: Arc<Places>,
+    known: Arc<Known>,
     lock_timeout: Duration,
     /// How many jobs the last group had, and how long it took.
     jobs: usize,
@@ -112,7 +112,7 @@ impl Writer {
         options: &SqliteOptions,
         mut db: Connection,
         claim: Claim,
-        places: Arc<Places>,
+        known: Arc<Known>,
     ) -> Result<Self, OpenError> {
         let checkpoints = Checkpoints::start(options, &mut db)?;
         let (sender, receiver) = sync_channel(options.write_queue_max);
@@ -123,7 +123,7 @@ impl Writer {
         let committer = Arc::new(Mutex::new(Some(Committer {
             db,
             checkpoints,
-            places,
+            known,
             lock_timeout: options.lock_timeout,
             jobs: 1,
             took: Duration::ZERO,
@@ -195,14 +195,12 @@ impl Writer {
     }
 
     pub(super) fn add_account(&self, account: NewAccount) -> Ticket<Arc<User>> {
-        self.submit(0, move |counters| {
-            accounts::add_account(counters.db(), &account)
-        })
+        self.submit(0, move |counters| accounts::add_account(counters, &account))
     }
 
     pub(super) fn set_password(&self, user: UserId, password: String) -> Ticket<()> {
         self.submit(0, move |counters| {
-            accounts::set_password(counters.db(), user, &password)
+            accounts::set_password(counters, user, &password)
         })
     }
 
@@ -418,9 +416,9 @@ impl Committer {
     fn answer(&self, mut group: Vec<Box<dyn Job>>) {
         let jobs = group.len();
         let failure = match try_commit(&self.db, &mut group) {
-            Ok(Tree::Same) => None,
-            Ok(Tree::Changed) => {
-                self.places.forget();
+            Ok(Memory::Holds) => None,
+            Ok(Memory::IsOld) => {
+                self.known.forget();
                 None
             }
             Err(Failure::OfJob) if jobs > 1 => {
@@ -433,7 +431,7 @@ impl Committer {
             Err(Failure::OfJob) => None,
             Err(Failure::OfTransaction(error)) => {
                 tracing::error!(jobs, %error, "a group of writes could not be committed");
-                self.places.forget();
+                self.known.forget();
                 let code = error.sqlite_error().copied();
                 Some(code.unwrap_or(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ERROR)))
             }
@@ -450,10 +448,10 @@ fn run(db: &Connection, sql: &str) -> rusqlite::Result<()> {
     db.prepare_cached(sql)?.execute([]).map(drop)
 }
 
-/// Whether a transaction has changed the tree of nodes.
-enum Tree {
-    Same,
-    Changed,
+/// Whether a transaction has changed what is remembered of nodes and accounts.
+enum Memory {
+    Holds,
+    IsOld,
 }
 
 enum Failure {
@@ -461,7 +459,7 @@ enum Failure {
     OfTransaction(rusqlite::Error),
 }
 
-fn try_commit(db: &Connection, group: &mut [Box<dyn Job>]) -> Result<Tree, Failure> {
+fn try_commit(db: &Connection, group: &mut [Box<dyn Job>]) -> Result<Memory, Failure> {
     if db.is_autocommit() {
         run(db, BEGIN).map_err(Failure::OfTransaction)?;
     }
@@ -480,8 +478,8 @@ fn try_commit(db: &Connection, group: &mut [Box<dyn Job>]) -> Result<Tree, Failu
     {
         tracing::error!(%error, "a transaction could not be rolled back");
     }
-    done.map(|()| match counters.tree_changed() {
-        true => Tree::Changed,
-        false => Tree::Same,
+    done.map(|()| match counters.memory_is_old() {
+        true => Memory::IsOld,
+        false => Memory::Holds,
     })
 }

@@ -1,0 +1,162 @@
+//! What was looked up a moment ago: where addresses lead, and who users are.
+//!
+//! Nearly every request begins with the same few addresses and names the same few people, and to look one up costs more
+//! than to remember it. It is remembered until a batch changes the tree, or an account changes. An address is only a first
+//! look: whatever is read or written is looked up again in the transaction that does it.
+
+use crate::model::{
+    Address, Ground, NodeId, Place, Principal, ResourceId, User, UserId, rights_on,
+};
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::Arc;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// How many addresses are remembered, and how many users. If there are more, all are forgotten.
+const KNOWN_MAX: usize = 4096;
+
+/// What an address leads to, whoever asks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Located {
+    pub(super) resource: ResourceId,
+    pub(super) ground: Ground,
+    pub(super) page: Option<NodeId>,
+}
+
+impl Located {
+    /// The place, with what `who` may do there.
+    pub(super) fn place(&self, who: &Principal) -> Place {
+        Place {
+            resource: self.resource,
+            rights: rights_on(who, self.ground),
+            page: self.page,
+        }
+    }
+}
+
+/// How often something has changed. What was read before a change must not be remembered after it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Version(u64);
+
+/// What is remembered.
+#[derive(Debug, Default)]
+pub(super) struct Known(RwLock<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    version: Version,
+    addresses: HashMap<Address, Located>,
+    users: HashMap<UserId, Arc<User>>,
+}
+
+impl Known {
+    /// Where the address leads.
+    ///
+    /// # Errors
+    /// If that is not known, the version to give to [`Known::remember`] after it was read.
+    pub(super) fn find(&self, address: &Address) -> Result<Located, Version> {
+        let state = self.read();
+        state.addresses.get(address).copied().ok_or(state.version)
+    }
+
+    /// Remembers what was read, unless the tree has changed since.
+    pub(super) fn remember(&self, version: Version, address: Address, located: Located) {
+        let is_in_tree = match address {
+            Address::Page(_)
+            | Address::PageTitled(_)
+            | Address::File(_)
+            | Address::FileNamed { .. } => true,
+            Address::Site | Address::CurrentUser | Address::User(_) | Address::UserNamed(_) => {
+                false
+            }
+        };
+        let mut state = self.write();
+        if is_in_tree && state.version == version {
+            insert(&mut state.addresses, address, located);
+        }
+    }
+
+    /// Who a user is.
+    ///
+    /// # Errors
+    /// If that is not known, the version to give to [`Known::remember_user`] after it was read.
+    pub(super) fn user(&self, id: UserId) -> Result<Arc<User>, Version> {
+        let state = self.read();
+        state.users.get(&id).cloned().ok_or(state.version)
+    }
+
+    /// Remembers who was read, unless something has changed since.
+    pub(super) fn remember_user(&self, version: Version, user: &Arc<User>) {
+        let mut state = self.write();
+        if state.version == version {
+            insert(&mut state.users, user.id, Arc::clone(user));
+        }
+    }
+
+    /// Forgets everything, for something has changed.
+    pub(super) fn forget(&self) {
+        let mut state = self.write();
+        state.version.0 += 1;
+        state.addresses.clear();
+        state.users.clear();
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn insert<K: Eq + Hash, V>(known: &mut HashMap<K, V>, key: K, value: V) {
+    if known.len() >= KNOWN_MAX {
+        known.clear();
+    }
+    known.insert(key, value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOME: Address = Address::Page(NodeId::HOME);
+    const LOCATED: Located = Located {
+        resource: ResourceId::Node(NodeId::HOME),
+        ground: Ground::Page,
+        page: Some(NodeId::HOME),
+    };
+
+    #[test]
+    fn what_was_read_before_a_change_is_not_remembered_after_it() {
+        let known = Known::default();
+        let version = known.find(&HOME).unwrap_err();
+        known.forget();
+        known.remember(version, HOME, LOCATED);
+        let version = known.find(&HOME).unwrap_err();
+        known.remember(version, HOME, LOCATED);
+        assert_eq!(known.find(&HOME).unwrap().resource, LOCATED.resource);
+        known.forget();
+        assert!(known.find(&HOME).is_err());
+    }
+
+    #[test]
+    fn no_more_is_remembered_than_the_bound_allows() {
+        let known = Known::default();
+        for number in 0..=KNOWN_MAX {
+            let address = Address::PageTitled(number.to_string());
+            let version = known.find(&address).unwrap_err();
+            known.remember(version, address, LOCATED);
+            assert!(known.read().addresses.len() <= KNOWN_MAX);
+        }
+    }
+
+    #[test]
+    fn an_address_that_depends_on_who_asks_is_not_remembered() {
+        let known = Known::default();
+        let version = known.find(&Address::CurrentUser).unwrap_err();
+        known.remember(version, Address::CurrentUser, LOCATED);
+        assert!(known.find(&Address::CurrentUser).is_err());
+    }
+}
