@@ -9,8 +9,10 @@ use clap::{Args, Parser, Subcommand};
 use std::error::Error;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread;
 use tokio::net::{TcpSocket, lookup_host};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -94,6 +96,7 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
     match cli.command {
         Command::Serve(options) => {
             let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(async_threads())
                 .thread_name("propstore-async")
                 .max_blocking_threads(8)
                 .enable_all()
@@ -101,6 +104,13 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
             runtime.block_on(serve(options))
         }
     }
+}
+
+/// How many threads serve connections: one less than there are cores, since another thread writes. More of them only
+/// wake each other.
+fn async_threads() -> usize {
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    cores.saturating_sub(1).max(2)
 }
 
 async fn serve(options: Serve) -> Result<(), CliError> {

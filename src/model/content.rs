@@ -365,15 +365,15 @@ mod tests {
     fn charsets_hold_what_they_can() {
         let latin: MediaType = "text/plain; charset=ISO-8859-1".parse().unwrap();
         assert_eq!(
-            latin.charset().encode("é\u{80}".into()).as_deref(),
+            latin.charset().encode("é\u{80}").as_deref(),
             Some(&[0xE9, 0x80][..])
         );
         assert_eq!(
             latin.charset().decode(&[0xE9, 0x80]).as_deref(),
             Some("é\u{80}")
         );
-        assert_eq!(latin.charset().encode("€".into()), None);
-        assert_eq!(Charset::Ascii.encode("é".into()), None);
+        assert_eq!(latin.charset().encode("€"), None);
+        assert_eq!(Charset::Ascii.encode("é"), None);
         assert_eq!(Charset::of_label("koi8-r"), Charset::Other);
     }
 

@@ -294,10 +294,13 @@ impl State {
     fn apply(&mut self, change: &Change, done: &Done) {
         match done {
             Done::Put(property) => {
-                self.properties.insert(
-                    (property.key.resource, property.key.name.clone()),
-                    property.clone(),
-                );
+                let mut property = property.clone();
+                // A value may be a part of a whole request, which shall not be kept with it.
+                if let Body::Inline(bytes) = &mut property.content.body {
+                    *bytes = Bytes::copy_from_slice(bytes);
+                }
+                self.properties
+                    .insert((property.key.resource, property.key.name.clone()), property);
             }
             Done::Deleted(property) => {
                 self.properties

@@ -141,7 +141,9 @@ fn only_one_store_knows_sql() {
 fn every_file_says_what_it_is_for() {
     let tests = files(&root().join("tests"));
     let examples = files(&root().join("examples"));
-    for (file, text) in sources().into_iter().chain(tests).chain(examples) {
+    let benches = files(&root().join("benches"));
+    let all = sources().into_iter().chain(tests).chain(examples);
+    for (file, text) in all.chain(benches) {
         // The docs of the crate are ARCHITECTURE.md.
         let documented = text.starts_with("//! ") || text.starts_with("#![doc = include_str!");
         assert!(documented, "{file} does not begin with //!");

@@ -350,10 +350,12 @@ fn separate(out: &mut Vec<u8>) {
     }
 }
 
-/// Cuts a row that is too long into pieces that are short enough, or have a single head: of each, the first name and
-/// where its heads stand.
-fn cut(properties: &str) -> Result<Vec<(Cow<'_, str>, Range<usize>)>, StoreError> {
-    let mut pieces: Vec<(Cow<'_, str>, Range<usize>)> = Vec::new();
+/// A part of a row: its first name, and where its heads stand.
+type Piece<'a> = (Cow<'a, str>, Range<usize>);
+
+/// Cuts a row that is too long into pieces that are short enough, or have a single head.
+fn cut(properties: &str) -> Result<Vec<Piece<'_>>, StoreError> {
+    let mut pieces: Vec<Piece<'_>> = Vec::new();
     let mut heads = Heads::of(properties);
     while let Some(head) = heads.next()? {
         match pieces.last_mut() {

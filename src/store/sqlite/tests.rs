@@ -880,6 +880,15 @@ fn refused_open(place: &Place) -> OpenError {
     error
 }
 
+/// Opens what is there, which has to be refused as not ours, with these words.
+fn assert_foreign(place: &Place, expected: &str) {
+    let error = refused_open(place);
+    let OpenError::Foreign { path, what } = error else {
+        panic!("{error:?}")
+    };
+    assert!(*path == place.path() && what.contains(expected), "{what}");
+}
+
 /// What is at the path of the database.
 enum There {
     Folder,
@@ -922,11 +931,7 @@ fn what_is_no_database_of_ours_is_left_as_it_is() {
             There::Bytes(bytes) => fs::write(place.path(), bytes).unwrap(),
             There::Database(sql) => place.foreign().execute_batch(sql).unwrap(),
         }
-        let error = refused_open(&place);
-        let OpenError::Foreign { path, what } = error else {
-            panic!("{error:?}")
-        };
-        assert!(path == place.path() && what.contains(expected), "{what}");
+        assert_foreign(&place, expected);
     }
 }
 
@@ -964,10 +969,7 @@ fn a_database_that_lacks_its_tables_is_not_opened() {
         ("DROP VIEW property", "the view property"),
         ("ALTER TABLE node ADD COLUMN more TEXT", "the table node"),
     ] {
-        match refused_open(&meddled(meddling)) {
-            OpenError::Foreign { what, .. } => assert!(what.contains(expected), "{what}"),
-            other => panic!("{other:?}"),
-        }
+        assert_foreign(&meddled(meddling), expected);
     }
     meddled("CREATE TABLE mine (x); CREATE INDEX heads_by_first ON heads (first)")
         .open()
@@ -979,10 +981,7 @@ fn a_database_that_is_cut_off_or_has_a_damaged_root_is_not_opened() {
     let place = meddled("PRAGMA journal_mode = DELETE");
     let whole = fs::read(place.path()).unwrap();
     fs::write(place.path(), &whole[..whole.len() / 2]).unwrap();
-    match refused_open(&place) {
-        OpenError::Foreign { what, .. } => assert!(what.contains("cut off"), "{what}"),
-        other => panic!("{other:?}"),
-    }
+    assert_foreign(&place, "cut off");
     fs::write(place.path(), &whole).unwrap();
     let roots = rows(
         &place.foreign(),

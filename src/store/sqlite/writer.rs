@@ -1,4 +1,9 @@
-//! The one thread that writes: it takes what is waiting, up to a bound, and lets it share one COMMIT.
+//! The one connection that writes. A thread takes what is waiting, up to a bound, and lets it share one COMMIT.
+//!
+//! While nobody else writes and the disk answers within a millisecond, a short batch is made on the thread that asks:
+//! to wake another one, and to be woken by it, would take about as long as the COMMIT itself. So a single client is
+//! served quicker, and as soon as there are several the thread serves them in groups. No more than one thread waits for
+//! the disk at a time, and none for another process.
 //!
 //! The order for each group: `BEGIN IMMEDIATE`, every job in turn, `COMMIT`, and only then the answers. A job that is
 //! refused has written nothing, so it harms no other. If the machine fails one job of a group, the whole group is
@@ -376,7 +381,7 @@ fn serve(committer: &Shared, jobs: Jobs) {
 impl Committer {
     /// Commits a group and gives the answers.
     fn commit(&mut self, group: Vec<Box<dyn Job>>) {
-        self.commit_from(Instant::now(), group);
+        self.commit_from(Instant::now(), Transaction::ToBegin, group);
     }
 
     /// Commits one job if no other process holds the database, or gives it back.
@@ -391,13 +396,13 @@ impl Committer {
         if begun.is_err() {
             return Err(job);
         }
-        self.commit_from(began, vec![job]);
+        self.commit_from(began, Transaction::Begun, vec![job]);
         Ok(())
     }
 
-    fn commit_from(&mut self, began: Instant, group: Vec<Box<dyn Job>>) {
+    fn commit_from(&mut self, began: Instant, transaction: Transaction, group: Vec<Box<dyn Job>>) {
         self.jobs = group.len();
-        self.answer(group);
+        self.answer(transaction, group);
         self.took = began.elapsed();
         tracing::debug!(
             jobs = self.jobs,
@@ -412,18 +417,14 @@ impl Committer {
         self.jobs == 1 && self.took <= SHORT_TIME && !self.checkpoints.is_to_finish()
     }
 
-    /// Makes the jobs of a group and answers them. A transaction may have begun.
-    fn answer(&self, mut group: Vec<Box<dyn Job>>) {
+    /// Makes the jobs of a group and answers them.
+    fn answer(&self, transaction: Transaction, mut group: Vec<Box<dyn Job>>) {
         let jobs = group.len();
-        let failure = match try_commit(&self.db, &mut group) {
-            Ok(Memory::Holds) => None,
-            Ok(Memory::IsOld) => {
-                self.known.forget();
-                None
-            }
+        let failure = match self.try_commit(transaction, &mut group) {
+            Ok(()) => None,
             Err(Failure::OfJob) if jobs > 1 => {
                 for job in group {
-                    self.answer(vec![job]);
+                    self.answer(Transaction::ToBegin, vec![job]);
                 }
                 return;
             }
@@ -431,7 +432,6 @@ impl Committer {
             Err(Failure::OfJob) => None,
             Err(Failure::OfTransaction(error)) => {
                 tracing::error!(jobs, %error, "a group of writes could not be committed");
-                self.known.forget();
                 let code = error.sqlite_error().copied();
                 Some(code.unwrap_or(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ERROR)))
             }
@@ -439,6 +439,37 @@ impl Committer {
         for job in group {
             job.answer(failure.map(|code| rusqlite::Error::SqliteFailure(code, None).into()));
         }
+    }
+
+    fn try_commit(
+        &self,
+        transaction: Transaction,
+        group: &mut [Box<dyn Job>],
+    ) -> Result<(), Failure> {
+        let db = &self.db;
+        if transaction == Transaction::ToBegin {
+            run(db, BEGIN).map_err(Failure::OfTransaction)?;
+        }
+        let counters = Counters::new(db);
+        let worked = group
+            .iter_mut()
+            .try_for_each(|job| job.run(&counters))
+            .map_err(|Broken| Failure::OfJob);
+        let done = worked.and_then(|()| {
+            let stored = counters.store().and_then(|()| run(db, "COMMIT"));
+            stored.map_err(Failure::OfTransaction)
+        });
+        if done.is_err()
+            && !db.is_autocommit()
+            && let Err(error) = run(db, "ROLLBACK")
+        {
+            tracing::error!(%error, "a transaction could not be rolled back");
+        }
+        // Before anybody is answered. A COMMIT that failed may have been made all the same.
+        if done.is_err() || counters.memory_is_old() {
+            self.known.forget();
+        }
+        done
     }
 }
 
@@ -448,38 +479,14 @@ fn run(db: &Connection, sql: &str) -> rusqlite::Result<()> {
     db.prepare_cached(sql)?.execute([]).map(drop)
 }
 
-/// Whether a transaction has changed what is remembered of nodes and accounts.
-enum Memory {
-    Holds,
-    IsOld,
+/// Whether the transaction of a group has begun.
+#[derive(Clone, Copy, PartialEq)]
+enum Transaction {
+    ToBegin,
+    Begun,
 }
 
 enum Failure {
     OfJob,
     OfTransaction(rusqlite::Error),
-}
-
-fn try_commit(db: &Connection, group: &mut [Box<dyn Job>]) -> Result<Memory, Failure> {
-    if db.is_autocommit() {
-        run(db, BEGIN).map_err(Failure::OfTransaction)?;
-    }
-    let counters = Counters::new(db);
-    let worked = group
-        .iter_mut()
-        .try_for_each(|job| job.run(&counters))
-        .map_err(|Broken| Failure::OfJob);
-    let done = worked.and_then(|()| {
-        let stored = counters.store().and_then(|()| run(db, "COMMIT"));
-        stored.map_err(Failure::OfTransaction)
-    });
-    if done.is_err()
-        && !db.is_autocommit()
-        && let Err(error) = run(db, "ROLLBACK")
-    {
-        tracing::error!(%error, "a transaction could not be rolled back");
-    }
-    done.map(|()| match counters.memory_is_old() {
-        true => Memory::IsOld,
-        false => Memory::Holds,
-    })
 }
