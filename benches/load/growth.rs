@@ -53,8 +53,9 @@ pub(crate) fn store(bench: &mut Bench) -> Result<()> {
     title("store: the same work on the same number of resources, by the size of the store");
     let connections = bench.connections(CONNECTIONS);
     let sizes = [SMALL, bench.options().properties];
-    let (small, mut small_workers) = filled(bench, sizes[0])?;
+    // The large one first: a connection with nothing to do for long is closed.
     let (large, mut large_workers) = filled(bench, sizes[1])?;
+    let (small, mut small_workers) = filled(bench, sizes[0])?;
     for (name, task) in [("update", Task::Update), ("get", Task::Get)] {
         let (mut in_small, mut in_large) = (Vec::new(), Vec::new());
         for _ in 0..bench.options().rounds.max(ROUNDS_MIN) {
