@@ -26,6 +26,11 @@ fn is_name_more(c: char) -> bool {
 
 /// Where a text stops to be a name; `None`: it is one.
 fn misfit(text: &str) -> Option<usize> {
+    // Nearly all names.
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
+    if text.starts_with(|c: char| c.is_ascii_lowercase()) && text.bytes().all(is_plain) {
+        return None;
+    }
     match text.chars().next() {
         Some(first) if is_name_start(first) => text.find(|c| !is_name_more(c)),
         Some(_) | None => Some(0),
@@ -54,6 +59,10 @@ pub(super) fn prefix_of(name: &str) -> Result<Option<&str>, (usize, String)> {
             ),
         };
         return Err((at, what));
+    }
+    // Most names have no prefix, and are short.
+    if !name.bytes().any(|byte| byte == b':') {
+        return Ok(None);
     }
     match name.split_once(':') {
         None => Ok(None),

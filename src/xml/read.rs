@@ -5,6 +5,7 @@ use super::names::{is_blank, is_encoding_label, is_plain_name, is_version, numer
 use super::scope::Scope;
 use super::tag::{Element, Inside};
 use crate::model::not_xml;
+use memchr::{memchr, memchr_iter};
 use quick_xml::Reader;
 use quick_xml::events::Event as Token;
 use std::borrow::Cow;
@@ -314,14 +315,14 @@ fn between<'a>(raw: &'a str, first: &str, last: &str) -> &'a str {
 
 /// Where `]]>` stands.
 fn section_end(raw: &str) -> Option<usize> {
-    raw.match_indices('>')
-        .find(|&(at, _)| raw[..at].ends_with("]]"))
-        .map(|(at, _)| at - "]]".len())
+    memchr_iter(b'>', raw.as_bytes())
+        .find(|&at| raw[..at].ends_with("]]"))
+        .map(|at| at - "]]".len())
 }
 
 /// CR and CR LF in a document mean LF.
 pub(super) fn line_ends(raw: &str) -> Cow<'_, str> {
-    if raw.contains('\r') {
+    if memchr(b'\r', raw.as_bytes()).is_some() {
         Cow::Owned(raw.replace("\r\n", "\n").replace('\r', "\n"))
     } else {
         Cow::Borrowed(raw)

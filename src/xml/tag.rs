@@ -3,6 +3,7 @@
 use super::malformed::{Brief, Malformed};
 use super::names::{LONE_AMPERSAND, is_blank, numeric, predefined, prefix_of};
 use super::scope::Scope;
+use memchr::memchr;
 use std::borrow::Cow;
 
 /// How many attributes an element may have, namespace declarations included.
@@ -223,7 +224,9 @@ impl<'a> Inside<'a> {
         };
         self.at += 1;
         let value_at = self.at;
-        let value = self.until(|byte| byte == quote);
+        let rest = self.rest();
+        let value = &rest[..memchr(quote, rest.as_bytes()).unwrap_or(rest.len())];
+        self.at += value.len();
         if self.rest().is_empty() {
             let what = format!("the value of {} has no closing quote", Brief(name));
             return Err(self.fault(value_at - 1, &what));
