@@ -221,6 +221,30 @@ fn empty_contents_are_an_empty_value_and_no_delete() {
 }
 
 #[test]
+fn a_value_may_be_nothing_but_an_entity() {
+    let server = Server::start();
+    for (inside, value) in [
+        ("&amp;", "&"),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&apos;", "'"),
+        ("&#38;", "&"),
+        ("<![CDATA[]]>&lt;", "<"),
+        ("<!-- -->&amp;<!-- -->", "&"),
+        ("&amp;&amp;", "&&"),
+        ("<![CDATA[<]]>", "<"),
+    ] {
+        let case = Case::new(&server);
+        assert_eq!(
+            case.stored("text/plain", inside),
+            value.as_bytes(),
+            "{inside}"
+        );
+    }
+}
+
+#[test]
 fn a_type_that_is_none_is_400_before_the_etag_is_looked_at() {
     let server = Server::start();
     let case = Case::new(&server);

@@ -248,10 +248,17 @@ fn encode(media_type: &MediaType, text: Cow<'_, str>, document: &Bytes) -> Resul
         None => Err(Invalid::Unencodable(charset)),
         Some(Cow::Owned(bytes)) => Ok(bytes.into()),
         Some(Cow::Borrowed(_)) => Ok(match text {
-            Cow::Borrowed(text) => document.slice_ref(text.as_bytes()),
+            Cow::Borrowed(text) if stands_in(text, document) => document.slice_ref(text.as_bytes()),
+            Cow::Borrowed(text) => Bytes::copy_from_slice(text.as_bytes()),
             Cow::Owned(text) => text.into(),
         }),
     }
+}
+
+/// Whether a text is a part of a document. What an entity stands for is not.
+fn stands_in(text: &str, document: &Bytes) -> bool {
+    let (inner, outer) = (text.as_bytes().as_ptr_range(), document.as_ptr_range());
+    outer.start <= inner.start && inner.end <= outer.end
 }
 
 /// Checks the description of a change.

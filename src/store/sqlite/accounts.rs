@@ -1,7 +1,7 @@
 //! Accounts and tokens, read and written. They are no part of the log: it holds no secrets.
 
 use super::counters::Counters;
-use super::known::Known;
+use super::known::KnownUsers;
 use super::rows::{damaged, number, text, time};
 use crate::model::{Access, Refusal, Role, Timestamp, User, UserId, Users};
 use crate::store::{Account, NewAccount, NewToken, StoreError, folded};
@@ -160,23 +160,18 @@ pub(super) fn users(db: &Connection) -> Result<Vec<Arc<User>>, StoreError> {
 /// Adds the account of a number, if it is there and not among them.
 pub(super) fn add_user(
     db: &Connection,
-    known: &Known,
+    known: &KnownUsers,
     users: &mut Users,
     id: UserId,
 ) -> Result<(), StoreError> {
     if users.contains_key(&id) {
         return Ok(());
     }
-    match known.user(id) {
-        Ok(user) => {
-            users.insert(id, user);
-        }
-        Err(version) => {
-            if let Some(Account { user, .. }) = account_by_id(db, id)? {
-                known.remember_user(version, &user);
-                users.insert(id, user);
-            }
-        }
+    if let Some(user) = known.find(id) {
+        users.insert(id, user);
+    } else if let Some(Account { user, .. }) = account_by_id(db, id)? {
+        known.remember(&user);
+        users.insert(id, user);
     }
     Ok(())
 }

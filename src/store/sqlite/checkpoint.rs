@@ -119,7 +119,8 @@ fn copy(db: &Connection) -> bool {
         Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
     });
     match copied {
-        Ok((pages, copied)) => pages == copied,
+        // Negative: another process is making one.
+        Ok((pages, copied)) => pages >= 0 && pages == copied,
         Err(error) => {
             tracing::warn!(%error, "a checkpoint failed; the log of SQLite grows until one succeeds");
             false

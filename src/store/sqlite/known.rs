@@ -15,6 +15,9 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 /// How many addresses are remembered, and how many users. If there are more, all are forgotten.
 const KNOWN_MAX: usize = 4096;
 
+/// Of an address with more bytes of text nothing is remembered.
+const ADDRESS_BYTES_MAX: usize = 1024;
+
 /// What an address leads to, whoever asks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Located {
@@ -71,25 +74,16 @@ impl Known {
             }
         };
         let mut state = self.write();
-        if is_in_tree && state.version == version {
+        if is_in_tree && text_bytes(&address) <= ADDRESS_BYTES_MAX && state.version == version {
             insert(&mut state.addresses, address, located);
         }
     }
 
-    /// Who a user is.
-    ///
-    /// # Errors
-    /// If that is not known, the version to give to [`Known::remember_user`] after it was read.
-    pub(super) fn user(&self, id: UserId) -> Result<Arc<User>, Version> {
-        let state = self.read();
-        state.users.get(&id).cloned().ok_or(state.version)
-    }
-
-    /// Remembers who was read, unless something has changed since.
-    pub(super) fn remember_user(&self, version: Version, user: &Arc<User>) {
-        let mut state = self.write();
-        if state.version == version {
-            insert(&mut state.users, user.id, Arc::clone(user));
+    /// The users as they are known now, for a transaction that has not begun yet.
+    pub(super) fn users(self: &Arc<Self>) -> KnownUsers {
+        KnownUsers {
+            version: self.read().version,
+            known: Arc::clone(self),
         }
     }
 
@@ -110,6 +104,43 @@ impl Known {
     }
 }
 
+/// How many bytes of text are in an address.
+fn text_bytes(address: &Address) -> usize {
+    match address {
+        Address::PageTitled(title) => title.len(),
+        Address::FileNamed { page, name } => text_bytes(page) + name.as_str().len(),
+        Address::UserNamed(name) => name.len(),
+        Address::Site
+        | Address::CurrentUser
+        | Address::Page(_)
+        | Address::File(_)
+        | Address::User(_) => 0,
+    }
+}
+
+/// The users that are known, and since when: what a transaction reads is not remembered if something has changed since
+/// before it began.
+#[derive(Debug)]
+pub(super) struct KnownUsers {
+    known: Arc<Known>,
+    version: Version,
+}
+
+impl KnownUsers {
+    /// Who a user is.
+    pub(super) fn find(&self, id: UserId) -> Option<Arc<User>> {
+        self.known.read().users.get(&id).cloned()
+    }
+
+    /// Remembers who was read.
+    pub(super) fn remember(&self, user: &Arc<User>) {
+        let mut state = self.known.write();
+        if state.version == self.version {
+            insert(&mut state.users, user.id, Arc::clone(user));
+        }
+    }
+}
+
 fn insert<K: Eq + Hash, V>(known: &mut HashMap<K, V>, key: K, value: V) {
     if known.len() >= KNOWN_MAX {
         known.clear();
@@ -120,6 +151,7 @@ fn insert<K: Eq + Hash, V>(known: &mut HashMap<K, V>, key: K, value: V) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Access, Role, Timestamp};
 
     const HOME: Address = Address::Page(NodeId::HOME);
     const LOCATED: Located = Located {
@@ -149,6 +181,37 @@ mod tests {
             let version = known.find(&address).unwrap_err();
             known.remember(version, address, LOCATED);
             assert!(known.read().addresses.len() <= KNOWN_MAX);
+        }
+    }
+
+    #[test]
+    fn a_user_read_before_a_change_is_not_remembered_after_it() {
+        let known = Arc::new(Known::default());
+        let user = Arc::new(User {
+            id: UserId::ADMIN,
+            name: "ann".to_owned(),
+            full_name: String::new(),
+            email: None,
+            role: Role::Viewer,
+            access: Access::Active,
+            created_at: Timestamp::from_millis(0),
+        });
+        let before = known.users();
+        known.forget();
+        before.remember(&user);
+        assert!(before.find(user.id).is_none());
+        known.users().remember(&user);
+        assert!(before.find(user.id).is_some());
+    }
+
+    #[test]
+    fn a_long_address_is_not_remembered() {
+        let known = Known::default();
+        for (bytes, is_known) in [(1024, true), (1025, false)] {
+            let address = Address::PageTitled("/".repeat(bytes));
+            let version = known.find(&address).unwrap_err();
+            known.remember(version, address.clone(), LOCATED);
+            assert_eq!(known.find(&address).is_ok(), is_known);
         }
     }
 

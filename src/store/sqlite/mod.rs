@@ -137,17 +137,16 @@ impl Store for Sqlite {
 
     fn list(&self, query: ListQuery) -> Ticket<Listing> {
         // A short list is read here, a long one elsewhere; how long it is shows on the way.
+        let known = self.known.users();
         match self
             .readers
-            .try_here(|db| rows::list(db, &self.known, &query, Some(SHORT_LIST_ROWS)))
+            .try_here(|db| rows::list(db, &known, &query, Some(SHORT_LIST_ROWS)))
         {
             Some(Ok(Some(listing))) => Ticket::ready(Ok(listing)),
             Some(Err(error)) => Ticket::ready(Err(error)),
-            Some(Ok(None)) | None => {
-                let known = Arc::clone(&self.known);
-                self.readers
-                    .read(move |db| rows::whole_list(db, &known, &query))
-            }
+            Some(Ok(None)) | None => self
+                .readers
+                .read(move |db| rows::whole_list(db, &known, &query)),
         }
     }
 
@@ -162,13 +161,13 @@ impl Store for Sqlite {
     }
 
     fn file_view(&self, id: NodeId, revision: Option<Revision>) -> Ticket<FileView> {
-        let known = Arc::clone(&self.known);
+        let known = self.known.users();
         self.readers
             .read(move |db| rows::file_view(db, &known, id, revision))
     }
 
     fn file_history(&self, id: NodeId) -> Ticket<FileHistory> {
-        let known = Arc::clone(&self.known);
+        let known = self.known.users();
         self.readers
             .read(move |db| rows::file_history(db, &known, id))
     }

@@ -5,7 +5,7 @@
 
 use super::accounts::{self, add_user};
 use super::heads;
-use super::known::{Known, Located};
+use super::known::{KnownUsers, Located};
 use crate::model::{
     Address, Body, Content, ContentId, File, FileHistory, FileView, Ground, Language, ListQuery,
     Listing, Node, NodeId, NodeKind, NodeName, Place, Principal, Property, PropertyKey,
@@ -132,7 +132,7 @@ pub(super) fn read(
 /// value of one lies elsewhere.
 pub(super) fn list(
     db: &Connection,
-    known: &Known,
+    known: &KnownUsers,
     query: &ListQuery,
     rows_max: Option<usize>,
 ) -> Result<Option<Listing>, StoreError> {
@@ -175,7 +175,7 @@ pub(super) fn list(
 /// The same, however long it is.
 pub(super) fn whole_list(
     db: &Connection,
-    known: &Known,
+    known: &KnownUsers,
     query: &ListQuery,
 ) -> Result<Listing, StoreError> {
     list(db, known, query, None)?.ok_or_else(|| damaged("a list without an end"))
@@ -435,7 +435,7 @@ fn file_of(row: &Row<'_>, id: NodeId, parent: NodeId) -> Result<File, StoreError
 /// A file with its properties.
 pub(super) fn file_view(
     db: &Connection,
-    known: &Known,
+    known: &KnownUsers,
     id: NodeId,
     revision: Option<Revision>,
 ) -> Result<FileView, StoreError> {
@@ -453,7 +453,7 @@ pub(super) fn file_view(
 /// All revisions of a file.
 pub(super) fn file_history(
     db: &Connection,
-    known: &Known,
+    known: &KnownUsers,
     id: NodeId,
 ) -> Result<FileHistory, StoreError> {
     let mut view = file_view(db, known, id, None)?;

@@ -363,7 +363,7 @@ fn check(db: &Connection, path: &Path) -> Result<(), OpenError> {
         let Object { kind, name, .. } = missing;
         return Err(foreign(format!("the {kind} {name} is not as it was made")));
     }
-    for object in &found {
+    for object in &wanted {
         object.touch(db).map_err(database)?;
     }
     let read = || {
@@ -375,6 +375,13 @@ fn check(db: &Connection, path: &Path) -> Result<(), OpenError> {
         4 => Ok(()),
         _ => Err(foreign("its table of sequences is damaged".to_owned())),
     }
+}
+
+/// What a statement says, whatever is remarked in it.
+fn without_comments(sql: &str) -> String {
+    let code = sql.lines().filter_map(|line| line.split("--").next());
+    let words: Vec<&str> = code.flat_map(str::split_whitespace).collect();
+    words.join(" ")
 }
 
 /// A table, an index or a view, as SQLite knows it.
@@ -393,7 +400,10 @@ fn objects(db: &Connection) -> rusqlite::Result<Vec<Object>> {
             kind: row.get(0)?,
             name: row.get(1)?,
             table: row.get(2)?,
-            sql: row.get(3)?,
+            sql: row
+                .get::<_, Option<String>>(3)?
+                .as_deref()
+                .map(without_comments),
         })
     })?;
     objects.collect()

@@ -85,6 +85,9 @@ enum Message {
 /// A batch of more changes is not made on the thread that asks for it.
 const SHORT_CHANGES_MAX: usize = 32;
 
+/// Nor one that carries more bytes of content.
+const SHORT_BYTES_MAX: usize = 64 << 10;
+
 /// Nor is any batch, if the last COMMIT took longer than this: the thread has others to serve.
 const SHORT_TIME: Duration = Duration::from_millis(1);
 
@@ -159,8 +162,8 @@ impl Writer {
             }) => bytes.len(),
             Some(_) | None => 0,
         };
-        let weight = batch.changes().iter().map(bytes).sum();
-        let is_short = batch.changes().len() <= SHORT_CHANGES_MAX;
+        let weight: usize = batch.changes().iter().map(bytes).sum();
+        let is_short = batch.changes().len() <= SHORT_CHANGES_MAX && weight <= SHORT_BYTES_MAX;
         let (mut job, ticket) = task(weight, move |counters| apply::write(counters, &batch));
         if is_short
             && let Some(mut idle) = self.idle()
