@@ -3,7 +3,7 @@
 -- Times are milliseconds since 1970, UTC. Ids come from `sequence`, only grow, and are never given out twice.
 -- A resource (what owns properties) is one number: a node's id; minus a user's id; 0 for the site. It stands first in
 -- every key of what belongs to it, so that the tables can be sharded by it. There are no foreign keys and no triggers
--- on the path of a write: one function decides what is written, and one thread writes it.
+-- on the path of a write: one function decides what is written, and one connection writes it.
 
 -- The next free id of each kind. Taken in the transaction that uses it, so that a crash loses or repeats none.
 CREATE TABLE sequence (

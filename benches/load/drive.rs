@@ -218,6 +218,7 @@ impl Schedule<'_> {
             "the server does not keep up with this rate"
         );
         self.next = Some((begin + interval, interval));
+        // This keeps the pace, which is what an open loop is; nothing is waited for.
         thread::sleep(begin.saturating_duration_since(now));
         Ok(begin)
     }

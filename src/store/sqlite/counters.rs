@@ -1,4 +1,5 @@
-//! The counters of one transaction: the ids that are free, and the end of the log.
+//! What the batches of one transaction share: the ids that are free, the end of the log, and whether what is remembered
+//! outside of it has become old.
 //!
 //! They are read when the first batch of a transaction needs them and written once before its COMMIT, however many
 //! batches share it. After a rollback nothing of them is left, so a crash loses or repeats none.

@@ -1,4 +1,4 @@
-//! The store in one SQLite file: one thread that writes, a few that read, each with a connection of its own.
+//! The store in one SQLite file: one connection that writes, a few that read.
 //!
 //! `promises.md` §1.1 and §1.2: WAL, `synchronous=FULL`, and no ticket of a write is answered before its COMMIT has
 //! returned. Waiting writes share a COMMIT ([`writer`]); readers never wait for the writer.
@@ -35,8 +35,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use writer::Writer;
 
-/// A list that takes more rows than this is not read on the thread that asks for it.
-const SHORT_LIST_ROWS: usize = 256;
+/// The list of a resource with more properties than this is not read on the thread that asks for it.
+const SHORT_LIST_PROPERTIES: usize = 256;
 
 /// How to open a database, with the bounds on what it may use.
 #[derive(Clone, Debug)]
@@ -140,7 +140,7 @@ impl Store for Sqlite {
         let known = self.known.users();
         match self
             .readers
-            .try_here(|db| rows::list(db, &known, &query, Some(SHORT_LIST_ROWS)))
+            .try_here(|db| rows::list(db, &known, &query, Some(SHORT_LIST_PROPERTIES)))
         {
             Some(Ok(Some(listing))) => Ticket::ready(Ok(listing)),
             Some(Err(error)) => Ticket::ready(Err(error)),

@@ -1,5 +1,5 @@
-//! Rows of nodes and properties to the model, and the SQL beside it. Reads only; the writer uses them inside its transaction, so that it
-//! sees what it has just written.
+//! Rows of nodes and files to the model, and the SQL beside it. Reads only; the writer uses them inside its transaction,
+//! so that it sees what it has just written.
 //!
 //! Whatever comes from a row passes the constructors of the model: a damaged database is an error, not a surprise.
 
@@ -128,18 +128,18 @@ pub(super) fn read(
     Ok(property)
 }
 
-/// The live properties of a resource in the order of their creation; `None` if that takes more than so many rows, or the
-/// value of one lies elsewhere.
+/// The live properties of a resource in the order of their creation; `None` if there are more than so many, or the value
+/// of one lies elsewhere.
 pub(super) fn list(
     db: &Connection,
     known: &KnownUsers,
     query: &ListQuery,
-    rows_max: Option<usize>,
+    properties_max: Option<usize>,
 ) -> Result<Option<Listing>, StoreError> {
     let language = standing(db, query.resource)?.language;
     let mut properties = Vec::new();
     if let Some(names) = query.names.exact() {
-        if rows_max.is_some_and(|max| names.len() > max) {
+        if properties_max.is_some_and(|max| names.len() > max) {
             return Ok(None);
         }
         for name in names {
@@ -148,7 +148,7 @@ pub(super) fn list(
                 properties.extend(heads::read(db, query.resource, &name)?);
             }
         }
-    } else if let Some(heads) = heads::list(db, query, rows_max)? {
+    } else if let Some(heads) = heads::list(db, query, properties_max)? {
         properties = heads;
     } else {
         return Ok(None);
@@ -158,7 +158,7 @@ pub(super) fn list(
     let mut users = Users::new();
     for property in &mut properties {
         let lies_elsewhere = matches!(property.content.body, Body::Stored(_));
-        if rows_max.is_some() && lies_elsewhere && property.content.is_shown(query.cutoff) {
+        if properties_max.is_some() && lies_elsewhere && property.content.is_shown(query.cutoff) {
             return Ok(None);
         }
         add_user(db, known, &mut users, property.modified_by)?;
