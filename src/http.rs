@@ -173,21 +173,33 @@ pub fn range(headers: &HeaderMap, size: u64) -> RangeAsked {
     }
 }
 
-/// Whether the client would rather have text than XML, by `Accept`.
+/// What a client would rather have, by `Accept`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preference {
+    /// XML, or nothing special.
+    Xml,
+    /// JSON.
+    Json,
+    /// Plain text.
+    Text,
+}
+
+/// What the client would rather have, by `Accept`: what has the most weight or, of several, what is named by itself
+/// and not as `*/*`; then XML before JSON before text.
 #[must_use]
-pub fn prefers_plain_text(headers: &HeaderMap) -> bool {
+pub fn preference(headers: &HeaderMap) -> Preference {
     let accept: Vec<String> = headers
         .get_all(header::ACCEPT)
         .iter()
         .map(|value| text_of(value.as_bytes()))
         .collect();
-    let quality = |main: &str, subs: &[&str]| {
+    let rank = |main: &str, sub: &str| {
         let (mut best, mut best_precision) = (0.0, 0);
         for item in accept.iter().flat_map(|value| value.split(',')) {
             let mut parts = item.split(';').map(str::trim);
             let range = parts.next().unwrap_or_default().to_ascii_lowercase();
             let precision = match range.split_once('/') {
-                Some((m, s)) if m == main && subs.contains(&s) => 3,
+                Some((m, s)) if m == main && s == sub => 3,
                 Some((m, "*")) if m == main => 2,
                 Some(("*", "*")) => 1,
                 _ => continue,
@@ -200,10 +212,20 @@ pub fn prefers_plain_text(headers: &HeaderMap) -> bool {
                 (best, best_precision) = (weight, precision);
             }
         }
-        best
+        (best, if best > 0.0 { best_precision } else { 0 })
     };
-    let xml = quality("application", &["xml"]).max(quality("text", &["xml"]));
-    quality("text", &["plain"]) > xml
+    let mut best = (rank("application", "xml"), Preference::Xml);
+    for (main, sub, preference) in [
+        ("text", "xml", Preference::Xml),
+        ("application", "json", Preference::Json),
+        ("text", "plain", Preference::Text),
+    ] {
+        let rank = rank(main, sub);
+        if rank > best.0 {
+            best = (rank, preference);
+        }
+    }
+    best.1
 }
 
 /// An answer, before it is sent.
@@ -215,6 +237,8 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The body.
     pub body: AnswerBody,
+    /// Whether a browser may take it for a script that a page asked for.
+    pub is_script: bool,
 }
 
 /// The body of an answer.
@@ -222,6 +246,8 @@ pub struct Answer {
 pub enum AnswerBody {
     /// These bytes.
     Bytes(Bytes),
+    /// An XML document that the answer consists of, which may still be said in another format.
+    Document(String),
     /// A content of the store, or a part of it.
     Content {
         /// Where the bytes are.
@@ -239,6 +265,7 @@ impl Answer {
             status,
             headers: HeaderMap::new(),
             body: AnswerBody::Bytes(Bytes::new()),
+            is_script: false,
         }
     }
 
@@ -250,6 +277,15 @@ impl Answer {
             ..Answer::empty(status)
         }
         .with(header::CONTENT_TYPE, media_type)
+    }
+
+    /// An answer that is an XML document.
+    #[must_use]
+    pub fn document(status: StatusCode, document: String) -> Self {
+        Answer {
+            body: AnswerBody::Document(document),
+            ..Answer::empty(status)
+        }
     }
 
     /// An answer of 200 with a content.
@@ -283,6 +319,7 @@ impl Answer {
     pub fn length(&self) -> u64 {
         match &self.body {
             AnswerBody::Bytes(bytes) => bytes.len() as u64,
+            AnswerBody::Document(document) => document.len() as u64,
             AnswerBody::Content { part, .. } => part.end() - part.start() + 1,
         }
     }
@@ -333,22 +370,33 @@ mod tests {
     }
 
     #[test]
-    fn text_is_preferred_only_by_who_says_so() {
-        for (accept, plain) in [
-            ("text/plain", true),
-            ("text/plain, application/xml;q=0.5", true),
-            ("*/*", false),
-            ("application/xml, text/plain", false),
-            ("text/plain;q=0.5, */*", false),
-            ("text/*", false),
-            ("text/html, text/plain;q=0.9, */*;q=0.1", true),
+    fn another_format_is_preferred_only_by_who_says_so() {
+        use Preference::{Json, Text, Xml};
+        for (accept, preferred) in [
+            ("text/plain", Text),
+            ("text/plain, application/xml;q=0.5", Text),
+            ("*/*", Xml),
+            ("application/xml, text/plain", Xml),
+            ("text/plain;q=0.5, */*", Xml),
+            ("text/*", Xml),
+            ("text/html, text/plain;q=0.9, */*;q=0.1", Text),
+            ("application/json", Json),
+            ("application/json;q=0", Xml),
+            ("application/json, text/plain, */*", Json),
+            ("application/xml, application/json", Xml),
+            ("application/json, text/xml;q=0.9", Json),
+            (
+                "text/html, application/xhtml+xml, application/xml;q=0.9, */*;q=0.8",
+                Xml,
+            ),
+            ("", Xml),
         ] {
             assert_eq!(
-                prefers_plain_text(&headers(header::ACCEPT, accept)),
-                plain,
+                preference(&headers(header::ACCEPT, accept)),
+                preferred,
                 "{accept}"
             );
         }
-        assert!(!prefers_plain_text(&HeaderMap::new()));
+        assert_eq!(preference(&HeaderMap::new()), Xml);
     }
 }

@@ -9,10 +9,13 @@ mod mindtouch;
 
 use crate::config::Limits;
 use crate::fault::Fault;
+#[cfg(doc)]
+use crate::http::AnswerBody;
 use crate::http::{Answer, Head};
 use crate::model::{
-    Address, Batch, Body, File, FileHistory, FileView, ListQuery, Listing, NodeId, Outcome, Place,
-    Principal, Property, PropertyKey, PropertyName, Revision, Right, Role, Timestamp, User, UserId,
+    Address, Batch, Body, Content, File, FileHistory, FileView, ListQuery, Listing, NodeId,
+    Outcome, Place, Principal, Property, PropertyKey, PropertyName, Revision, Right, Role,
+    Timestamp, User, UserId,
 };
 use bytes::Bytes;
 use http::Method;
@@ -38,6 +41,10 @@ pub trait Dialect: Sync {
 
     /// Says why a request failed.
     fn fault(&self, head: &Head, base: &str, fault: &Fault) -> Answer;
+
+    /// Gives an answer, a fault or not, the form that the request asks for, and what every answer has. No
+    /// [`AnswerBody::Document`] is left.
+    fn shape(&self, head: &Head, answer: Answer) -> Answer;
 }
 
 /// What the head of a request says has to be done.
@@ -216,6 +223,13 @@ pub enum Call {
         /// Says it.
         reply: Reply<Property>,
     },
+    /// For all bytes of a content.
+    Gather {
+        /// Which.
+        content: Content,
+        /// Says them.
+        reply: Reply<Bytes>,
+    },
     /// For a file.
     File {
         /// Which.
@@ -310,6 +324,7 @@ impl std::fmt::Debug for Call {
             Call::Write { .. } => "Write",
             Call::List { .. } => "List",
             Call::Read { .. } => "Read",
+            Call::Gather { .. } => "Gather",
             Call::File { .. } => "File",
             Call::FileView { .. } => "FileView",
             Call::FileHistory { .. } => "FileHistory",

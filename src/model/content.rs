@@ -88,6 +88,12 @@ impl MediaType {
         self.essence().ends_with("/xml") || self.essence().ends_with("+xml")
     }
 
+    /// Whether this is JSON: `application/json` or `…/…+json`.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        self.essence() == "application/json" || self.essence().ends_with("+json")
+    }
+
     /// Whether a batch may carry it, since its values are text: `text/*`, XML and `application/json`
     /// (`mindtouch.md` §7).
     #[must_use]

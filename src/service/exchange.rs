@@ -7,9 +7,10 @@ use crate::dialect::{
     BodyPlan, Call, Context, Dialect, IssuedToken, Need, NewUser, Next, Payload, Plan,
 };
 use crate::fault::Fault;
-use crate::http::{Answer, Head};
-use crate::model::{Address, Place, Principal, Timestamp, User, UserId};
+use crate::http::{Answer, AnswerBody, Head};
+use crate::model::{Address, Body, Content, Place, Principal, Timestamp, User, UserId};
 use crate::store::{NewAccount, NewToken, StoreError};
+use bytes::{Bytes, BytesMut};
 use http::Method;
 use http::header::{self, HeaderMap};
 use hyper::body::Incoming;
@@ -105,6 +106,23 @@ impl Exchange<'_> {
         answer
     }
 
+    /// Gives the answer its form.
+    pub(super) async fn shape(
+        &self,
+        dialect: &'static dyn Dialect,
+        head: &Arc<Head>,
+        answer: Answer,
+    ) -> Answer {
+        let much =
+            matches!(&answer.body, AnswerBody::Document(text) if text.len() >= OFFLOAD_BYTES);
+        let asked = Arc::clone(head);
+        let shape = move || Ok(dialect.shape(&asked, answer));
+        match offload(much, self.number, shape).await {
+            Ok(answer) => answer,
+            Err(fault) => dialect.shape(head, dialect.fault(head, "", &fault)),
+        }
+    }
+
     async fn locate(
         &self,
         who: &Principal,
@@ -151,6 +169,13 @@ impl Exchange<'_> {
                 .await
             }
             Call::Read { key, alias, reply } => reply(self.told(store.read(key, alias).await)?),
+            Call::Gather { content, reply } => {
+                let bytes = self.bytes_of(content).await?;
+                offload(bytes.len() >= OFFLOAD_BYTES, self.number, move || {
+                    reply(bytes)
+                })
+                .await
+            }
             Call::File {
                 id,
                 revision,
@@ -181,6 +206,23 @@ impl Exchange<'_> {
             } => reply(self.set_password(user, current, password).await?),
             Call::IssueToken { user, reply } => reply(self.issue_token(user, at).await?),
         }
+    }
+
+    /// All bytes of a content.
+    async fn bytes_of(&self, content: Content) -> Result<Bytes, Fault> {
+        let id = match content.body {
+            Body::Inline(bytes) => return Ok(bytes),
+            Body::Stored(id) => id,
+            Body::Omitted => return Err(Fault::Internal(self.number)),
+        };
+        let mut bytes = BytesMut::new();
+        for seq in 0.. {
+            if bytes.len() as u64 >= content.size {
+                break;
+            }
+            bytes.extend_from_slice(&self.told(self.service.store.chunk(id, seq).await)?);
+        }
+        Ok(bytes.freeze())
     }
 
     async fn add_user(&self, user: NewUser, at: Timestamp) -> Result<Arc<User>, Fault> {

@@ -127,6 +127,7 @@ impl Service {
             }
             dialect.fault(&head, base.as_deref().unwrap_or_default(), &fault)
         });
+        answer = exchange.shape(dialect, &head, answer).await;
         let method = exchange.method.clone();
         // Without a host it is not clear for whom the requests behind this one are.
         if !exchange.settle_body(&head.headers).await || base.is_err() {
@@ -149,6 +150,7 @@ impl Service {
         let bodiless = *method == Method::HEAD || answer.status == StatusCode::NOT_MODIFIED;
         let body = match answer.body {
             _ if bodiless => AnswerStream::empty(),
+            AnswerBody::Document(document) => AnswerStream::of_bytes(document.into()),
             AnswerBody::Bytes(bytes) => AnswerStream::of_bytes(bytes),
             AnswerBody::Content { body, part } => {
                 AnswerStream::of_content(Arc::clone(&self.store), body, part)
@@ -164,9 +166,11 @@ impl Service {
         headers
             .entry(header::CACHE_CONTROL)
             .or_insert(HeaderValue::from_static("private, no-cache"));
-        headers
-            .entry(header::X_CONTENT_TYPE_OPTIONS)
-            .or_insert(HeaderValue::from_static("nosniff"));
+        if !answer.is_script {
+            headers
+                .entry(header::X_CONTENT_TYPE_OPTIONS)
+                .or_insert(HeaderValue::from_static("nosniff"));
+        }
         response
     }
 

@@ -40,6 +40,12 @@ impl<'a> Element<'a> {
         Some(std::mem::take(&mut attribute.value))
     }
 
+    /// All attributes in the order in which they stand there.
+    pub fn into_attributes(self) -> impl Iterator<Item = (&'a str, Cow<'a, str>)> {
+        let attributes = self.attributes.into_iter();
+        attributes.map(|attribute| (attribute.name, attribute.value))
+    }
+
     /// Reads the start tag that stands at `at` in a text and ends before `end`. `depth` is that of the element, and
     /// what it declares is added to `scope`.
     ///

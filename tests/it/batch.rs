@@ -854,7 +854,7 @@ fn a_body_that_is_no_batch_is_400() {
 fn a_body_that_is_not_xml_by_its_type_is_415() {
     for media_type in [
         "text/plain",
-        "application/json",
+        "application/jsonx",
         "application/x-www-form-urlencoded",
         "multipart/form-data; boundary=x",
         "text/html",

@@ -16,6 +16,8 @@ mod errors;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod formats;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod names;

@@ -3,7 +3,6 @@
 use super::contents::whole;
 use super::request;
 use super::response;
-use super::{common, xml};
 use crate::dialect::{Call, Context, Finish, Next};
 use crate::fault::Fault;
 use crate::http::{Answer, Head};
@@ -15,7 +14,7 @@ use std::sync::Arc;
 pub(super) fn all() -> Finish {
     Box::new(move |context, _| {
         let reply = move |users: Vec<Arc<User>>| {
-            Ok(Next::Say(xml(
+            Ok(Next::Say(Answer::document(
                 StatusCode::OK,
                 response::users(&context, &users),
             )))
@@ -32,7 +31,7 @@ pub(super) fn info() -> Finish {
         ResourceId::User(id) => Ok(Call::User {
             id,
             reply: Box::new(move |user| {
-                Ok(Next::Say(xml(
+                Ok(Next::Say(Answer::document(
                     StatusCode::OK,
                     response::user(&context, &user),
                 )))
@@ -55,7 +54,7 @@ pub(super) fn add(head: &Head) -> Result<Finish, Fault> {
     Ok(Box::new(move |context, payload| {
         let user = request::new_user(&whole(payload), charset.as_deref(), password)?;
         let reply = move |user: Arc<User>| {
-            Ok(Next::Say(xml(
+            Ok(Next::Say(Answer::document(
                 StatusCode::OK,
                 response::user(&context, &user),
             )))
@@ -88,7 +87,7 @@ pub(super) fn set_password(head: &Head) -> Finish {
         if current.is_none() && !context.principal.is_admin() {
             return Err(Fault::MissingParameter("currentpassword"));
         }
-        let reply = |()| Ok(Next::Say(common(Answer::empty(StatusCode::OK))));
+        let reply = |()| Ok(Next::Say(Answer::empty(StatusCode::OK)));
         Ok(Call::SetPassword {
             user,
             current,
@@ -124,7 +123,7 @@ pub(super) fn authenticate(head: &Head) -> Finish {
                     None => Answer::text(StatusCode::OK, "text/plain; charset=utf-8", issued.token),
                 };
                 Ok(Next::Say(
-                    common(answer)
+                    answer
                         .with(header::SET_COOKIE, cookie)
                         .with(header::CACHE_CONTROL, NO_STORE),
                 ))

@@ -1,6 +1,5 @@
 //! Stored bytes as they are: the value of a property, the content of a file (`mindtouch.md` §8, §13).
 
-use super::common;
 use crate::dialect::{Context, Payload};
 use crate::fault::Fault;
 use crate::http::{Answer, AnswerBody, EtagCondition, Head, RangeAsked, bare_etag, range};
@@ -24,7 +23,7 @@ pub(super) fn raw(
         "private, no-cache"
     };
     let describe = |answer: Answer| {
-        let answer = common(answer)
+        let answer = answer
             .with(header::ETAG, quoted(&etag))
             .with(header::CACHE_CONTROL, cache)
             .with(header::X_CONTENT_TYPE_OPTIONS, "nosniff")

@@ -3,7 +3,6 @@
 use super::contents::{content_of, raw, whole};
 use super::parameters::content_type;
 use super::properties::one;
-use super::{common, xml};
 use super::{request, response};
 use crate::dialect::{Call, Context, Finish, Next};
 use crate::fault::Fault;
@@ -72,7 +71,7 @@ fn file_document(context: Context, id: NodeId, revision: Option<Revision>) -> Ca
         id,
         revision,
         reply: Box::new(move |view| {
-            Ok(Next::Say(xml(
+            Ok(Next::Say(Answer::document(
                 StatusCode::OK,
                 response::file(&context, &view),
             )))
@@ -115,7 +114,7 @@ pub(super) fn remove() -> Finish {
     Box::new(move |context, _| {
         one(context, Edit::Remove, |_, outcome| {
             outcome?;
-            Ok(Next::Say(common(Answer::empty(StatusCode::OK))))
+            Ok(Next::Say(Answer::empty(StatusCode::OK)))
         })
     })
 }
@@ -127,7 +126,7 @@ pub(super) fn history() -> Finish {
             id: file_id(&context)?,
             reply: Box::new(move |history| {
                 let document = response::files(&context, &history);
-                Ok(Next::Say(xml(StatusCode::OK, document)))
+                Ok(Next::Say(Answer::document(StatusCode::OK, document)))
             }),
         })
     })
@@ -146,7 +145,7 @@ pub(super) fn description() -> Finish {
             reply: Box::new(|listing| {
                 let text = response::description(&listing, u64::MAX);
                 let answer = Answer::text(StatusCode::OK, "text/plain; charset=utf-8", text);
-                Ok(Next::Say(common(answer)))
+                Ok(Next::Say(answer))
             }),
         })
     })

@@ -7,6 +7,8 @@
 mod accounts;
 mod contents;
 mod files;
+mod format;
+mod json;
 mod names;
 mod parameters;
 mod plan;
@@ -21,10 +23,12 @@ mod tests;
 use super::{Credentials, Dialect, NamePassword, Plan, TokenSource};
 use crate::config::Limits;
 use crate::fault::Fault;
-use crate::http::{Answer, Head, prefers_plain_text, text_of, unquoted};
+use crate::http::{Answer, AnswerBody, Head, Preference, preference, text_of, unquoted};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use format::{Dates, convert};
 use http::{HeaderName, HeaderValue, StatusCode, header};
+use parameters::{Output, output};
 use std::sync::Arc;
 
 /// The type of every XML answer.
@@ -70,54 +74,72 @@ impl Dialect for MindTouch {
         }
         answer
     }
+
+    fn shape(&self, head: &Head, mut answer: Answer) -> Answer {
+        if let AnswerBody::Document(document) = &mut answer.body {
+            let document = std::mem::take(document);
+            // If the format cannot be had, that is what the answer says, and it says it as XML.
+            let output = output(head).unwrap_or_default();
+            answer = match output.map(|output| (output, convert(&document, &output, Dates::Ours))) {
+                Some((output, Ok(text))) => formatted(answer, &output, text),
+                Some((_, Err(_))) | None => Answer {
+                    body: AnswerBody::Bytes(document.into()),
+                    ..answer
+                }
+                .with(header::CONTENT_TYPE, XML),
+            };
+        }
+        let (name, value) = SITE;
+        answer
+            .with(name, value)
+            .with(header::VARY, "Accept, Authorization, Cookie, X-Authtoken")
+    }
+}
+
+/// An answer that says what it says in another format than XML.
+fn formatted(answer: Answer, output: &Output<'_>, text: String) -> Answer {
+    Answer {
+        body: AnswerBody::Bytes(text.into()),
+        // What stands before could be any other script.
+        is_script: output.callback.is_some() && output.before.is_empty(),
+        ..answer
+    }
+    .with(header::CONTENT_TYPE, output.format.media_type())
 }
 
 /// In which form an error is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ErrorForm {
-    Xml,
+    /// As XML, or in the format that the request asks for.
+    Document,
+    /// As a line of text, for a person.
     Text,
 }
 
 impl ErrorForm {
     fn of(head: &Head) -> Self {
-        if prefers_plain_text(&head.headers) {
-            ErrorForm::Text
-        } else {
-            ErrorForm::Xml
+        match head.query.get("dream.out.format") {
+            None if preference(&head.headers) == Preference::Text => ErrorForm::Text,
+            None | Some(_) => ErrorForm::Document,
         }
     }
 
     /// The error document of `mindtouch.md` §5.4.
     fn answer(self, status: StatusCode, message: &str, uri: &str) -> Answer {
         let answer = match self {
-            ErrorForm::Xml => Answer::text(status, XML, response::error(status, message, uri)),
+            ErrorForm::Document => Answer::document(status, response::error(status, message, uri)),
             ErrorForm::Text => {
                 let title = status::title(status);
                 let text = format!("{} {title}: {message}\n", status.as_u16());
                 Answer::text(status, "text/plain; charset=utf-8", text)
             }
         };
-        let answer = common(answer);
         if status == StatusCode::UNAUTHORIZED {
             answer.with(header::WWW_AUTHENTICATE, CHALLENGE)
         } else {
             answer
         }
     }
-}
-
-/// Adds what every answer of the dialect has.
-fn common(answer: Answer) -> Answer {
-    let (name, value) = SITE;
-    answer
-        .with(name, value)
-        .with(header::VARY, "Accept, Authorization, Cookie, X-Authtoken")
-}
-
-/// An XML answer.
-fn xml(status: StatusCode, document: String) -> Answer {
-    common(Answer::text(status, XML, document))
 }
 
 /// Who sends a request, by everything that can say so (§10).

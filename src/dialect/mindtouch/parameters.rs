@@ -1,12 +1,13 @@
 //! The parameters of a request: what its query and its header fields ask for (`mindtouch.md` §1.2, §2, §4, §6.1).
 
+use super::format::Format;
 use super::names::{Plus, decode};
 use super::request;
 use super::response::OwnerKind;
 use super::route::Owner;
 use crate::config::Limits;
 use crate::fault::Fault;
-use crate::http::{EtagCondition, Head, bare_etag, unquoted};
+use crate::http::{EtagCondition, Head, Preference, bare_etag, preference, unquoted};
 use crate::model::{
     Demand, MediaType, NameFilter, NamePattern, Precondition, PropertyName, Refusal, Revision,
     SHOWN_BYTES,
@@ -36,6 +37,61 @@ pub(super) fn redirects(owner: &Owner, head: &Head) -> Result<(), Fault> {
         }
         Some(_) | None => Ok(()),
     }
+}
+
+/// The format that an answer shall have instead of XML, and what goes around it (§12).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Output<'a> {
+    pub(super) format: Format,
+    /// The function that gets what JSON says.
+    pub(super) callback: Option<&'a str>,
+    /// What stands before and after JSON.
+    pub(super) before: &'a str,
+    pub(super) after: &'a str,
+}
+
+/// The longest name of a callback.
+const CALLBACK_CHARS_MAX: usize = 128;
+
+/// The format that the query asks for; `None`: XML.
+pub(super) fn output(head: &Head) -> Result<Option<Output<'_>>, Fault> {
+    let format = match head.query.get("dream.out.format") {
+        None if preference(&head.headers) == Preference::Json => Format::Json,
+        None => return Ok(None),
+        Some(name) => match name.to_ascii_lowercase().as_str() {
+            "xml" | "" => return Ok(None),
+            "json" => Format::Json,
+            "jsonp" => Format::Jsonp,
+            "php" => Format::Php,
+            _ => {
+                let what = format!("{name} output format not supported");
+                return Err(Fault::BadRequest(what));
+            }
+        },
+    };
+    let callback = head
+        .query
+        .get("dream.out.callback")
+        .filter(|name| !name.is_empty());
+    if !callback.is_none_or(is_callback) {
+        return Err(Fault::InvalidParameter("dream.out.callback"));
+    }
+    Ok(Some(Output {
+        format,
+        callback,
+        before: head.query.get("dream.out.pre").unwrap_or_default(),
+        after: head.query.get("dream.out.post").unwrap_or_default(),
+    }))
+}
+
+/// Whether a text is one or more identifiers of JavaScript, with dots between them.
+fn is_callback(text: &str) -> bool {
+    let is_identifier = |word: &str| {
+        let mut chars = word.chars();
+        let starts = |c: char| c.is_alphabetic() || matches!(c, '_' | '$');
+        chars.next().is_some_and(starts) && chars.all(|c| starts(c) || c.is_numeric())
+    };
+    text.chars().count() <= CALLBACK_CHARS_MAX && text.split('.').all(is_identifier)
 }
 
 /// `contentcutoff`: up to how many bytes texts are shown.
@@ -184,6 +240,30 @@ pub(super) fn file_revision(head: &Head) -> Result<Option<Revision>, Fault> {
         Some(text) => {
             let number = text.parse().ok().and_then(Revision::new);
             number.map(Some).ok_or(Fault::InvalidParameter("revision"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_callback_is_made_of_identifiers() {
+        for (name, is_one) in [
+            ("f", true),
+            ("app.on_load.$1", true),
+            ("é2", true),
+            ("2f", false),
+            ("f.", false),
+            (".f", false),
+            ("f()", false),
+            ("a-b", false),
+            ("alert(1);f", false),
+            (&"f".repeat(128), true),
+            (&"f".repeat(129), false),
+        ] {
+            assert_eq!(is_callback(name), is_one, "{name}");
         }
     }
 }

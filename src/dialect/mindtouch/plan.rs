@@ -3,11 +3,11 @@
 //! The order in which a request can fail is that of `mindtouch.md` §2. Parameters are read here and body types are
 //! looked at here, but what is wrong with them is told only when their turn has come.
 
-use super::parameters::{file_revision, property_parameters, redirects};
+use super::parameters::{file_revision, output, property_parameters, redirects};
 use super::request;
 use super::response::OwnerKind;
 use super::route::{Owner, Route};
-use super::{accounts, common, credentials, files, properties};
+use super::{accounts, credentials, files, properties};
 use crate::config::Limits;
 use crate::dialect::{BodyPlan, Call, Credentials, Finish, Need, Plan};
 use crate::fault::Fault;
@@ -36,7 +36,7 @@ pub(super) fn plan(head: &Arc<Head>, limits: &Limits) -> Result<Plan, Fault> {
     let method = effective_method(head);
     let methods = route.methods();
     if method == Method::OPTIONS {
-        let answer = common(Answer::empty(StatusCode::OK)).with(header::ALLOW, methods.join(", "));
+        let answer = Answer::empty(StatusCode::OK).with(header::ALLOW, methods.join(", "));
         let finish: Finish = Box::new(|_, _| Ok(Call::Say(answer)));
         return Ok(Plan {
             method,
@@ -65,6 +65,7 @@ pub(super) fn plan(head: &Arc<Head>, limits: &Limits) -> Result<Plan, Fault> {
         body,
         finish,
     } = handling(route, &method, head, limits);
+    let finish = output(head).and(finish);
     Ok(Plan {
         method,
         credentials,
@@ -154,7 +155,7 @@ fn all_properties(owner: Owner, method: &Method, head: &Arc<Head>, limits: &Limi
         let finish = parameters.map(|()| properties::batch(&owner, head, limits));
         let max = limits.batch_bytes_max;
         let too_large = format!("a batch has at most {max} bytes: send it in parts");
-        let body = whole_body(max, too_large, request::xml_expected(head));
+        let body = whole_body(max, too_large, request::batch_expected(head));
         return owned(owner, Right::Update, body, finish);
     }
     let finish = parameters.and_then(|()| properties::create(&owner, head, limits));

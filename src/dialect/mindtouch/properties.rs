@@ -1,26 +1,31 @@
 //! What can be done with properties: list, write many, write one, read one, delete one (`mindtouch.md` §4 to §8).
 
 use super::contents::{content_of, quoted, raw, whole};
+use super::format::{Dates, convert};
 use super::names::{Plus, decode};
 use super::parameters::{
-    Abort, abort, content_type, cutoff, demand, description, etag, key_names, name_filter,
+    Abort, abort, content_type, cutoff, demand, description, etag, key_names, name_filter, output,
     precondition, property_name,
 };
-use super::request::{self, Languages};
+use super::request::{self, Languages, WrittenIn};
 use super::response::{self, ChangeName, Links, OwnerKind};
 use super::route::Owner;
 use super::status::{Manner, of_refusal};
-use super::{ErrorForm, common, xml};
+use super::{ErrorForm, formatted};
 use crate::config::Limits;
 use crate::dialect::{Call, Context, Finish, Next};
 use crate::fault::Fault;
 use crate::http::{Answer, Head};
 use crate::model::{
-    Batch, Delete, Done, Edit, ListQuery, NameFilter, NamePattern, Outcome, Property, PropertyKey,
-    PropertyName, Put, Refusal, SHOWN_BYTES,
+    Batch, Content, Delete, Done, Edit, ListQuery, NameFilter, NamePattern, Outcome, Property,
+    PropertyKey, PropertyName, Put, Refusal, SHOWN_BYTES,
 };
+use bytes::Bytes;
 use http::{StatusCode, header};
 use std::sync::Arc;
+
+/// A value of more bytes than this is not said in another format.
+const CONVERTED_BYTES_MAX: u64 = 1 << 20;
 
 /// `GET properties`
 pub(super) fn list(owner: &Owner, head: &Head) -> Result<Finish, Fault> {
@@ -35,7 +40,7 @@ pub(super) fn list(owner: &Owner, head: &Head) -> Result<Finish, Fault> {
                 cutoff,
             },
             reply: Box::new(move |listing| {
-                Ok(Next::Say(xml(
+                Ok(Next::Say(Answer::document(
                     StatusCode::OK,
                     response::list(&context, &links, &listing, cutoff),
                 )))
@@ -46,10 +51,10 @@ pub(super) fn list(owner: &Owner, head: &Head) -> Result<Finish, Fault> {
 
 /// `PUT properties`: many changes in one transaction (§7)
 pub(super) fn batch(owner: &Owner, head: &Head, limits: &Limits) -> Finish {
-    let (kind, path, charset, limits) = (
+    let (kind, path, written_in, limits) = (
         owner.kind,
         head.path.clone(),
-        request::charset(head),
+        WrittenIn::of(head),
         limits.clone(),
     );
     let languages = if kind == OwnerKind::Page {
@@ -59,20 +64,14 @@ pub(super) fn batch(owner: &Owner, head: &Head, limits: &Limits) -> Finish {
     };
     Box::new(move |context, payload| {
         let resource = context.place()?.resource;
-        let changes = request::batch(
-            &whole(payload),
-            charset.as_deref(),
-            resource,
-            languages,
-            &limits,
-        )?;
+        let changes = request::batch(&whole(payload), &written_in, resource, languages, &limits)?;
         let names: Vec<ChangeName> = changes.iter().map(ChangeName::of).collect();
         let batch = Batch::new(context.principal.clone(), context.at, changes)?;
         let links = Links::new(&context, kind, resource);
         let reply = move |outcomes: Vec<Outcome>| {
             let uri = format!("{}{path}", context.base);
             let (status, document) = response::batch(&context, &links, &uri, &names, &outcomes);
-            Ok(Next::Say(xml(status, document)))
+            Ok(Next::Say(Answer::document(status, document)))
         };
         Ok(Call::Write {
             batch,
@@ -163,7 +162,7 @@ fn written(context: &Context, kind: OwnerKind, property: &Property) -> Answer {
     let users = [(user.id, Arc::clone(user))].into();
     let links = Links::new(context, kind, property.key.resource);
     let document = response::property(context, &links, property, &users, SHOWN_BYTES);
-    xml(StatusCode::OK, document).with(header::ETAG, quoted(&property.etag()))
+    Answer::document(StatusCode::OK, document).with(header::ETAG, quoted(&property.etag()))
 }
 
 /// `DELETE properties/{key}`
@@ -179,7 +178,7 @@ pub(super) fn delete(key: &str, head: &Head) -> Result<Finish, Fault> {
         };
         one(context, Edit::Delete(delete), |_, outcome| {
             outcome?;
-            Ok(Next::Say(common(Answer::empty(StatusCode::OK))))
+            Ok(Next::Say(Answer::empty(StatusCode::OK)))
         })
     }))
 }
@@ -222,13 +221,40 @@ fn first_listed(
                 let document =
                     response::property(&context, &links, property, &listing.users, cutoff);
                 Ok(Next::Say(
-                    xml(StatusCode::OK, document).with(header::ETAG, quoted(&property.etag())),
+                    Answer::document(StatusCode::OK, document)
+                        .with(header::ETAG, quoted(&property.etag())),
                 ))
             }
             None if queries.is_empty() => Err(missing.into()),
             None => Ok(Next::Ask(first_listed(context, links, queries, missing))),
         }),
     }
+}
+
+/// A value that is XML is said in the format that the query asks for, as every XML is; see `clients.md` §5.
+fn in_asked_format(head: Arc<Head>, content: Content, answer: Answer) -> Next {
+    let is_asked = head.query.get("dream.out.format").is_some();
+    let is_whole = answer.status == StatusCode::OK && content.size <= CONVERTED_BYTES_MAX;
+    if !(is_asked && is_whole && content.media_type.is_xml()) {
+        return Next::Say(answer);
+    }
+    let media_type = content.media_type.clone();
+    let reply = move |bytes: Bytes| {
+        let text = crate::xml::decode(&bytes, media_type.charset_label()).ok();
+        // What only calls itself XML stays as it is.
+        let converted = output(&head)?.and_then(|output| {
+            let text = convert(&text?, &output, Dates::Foreign).ok()?;
+            Some((output, text))
+        });
+        Ok(Next::Say(match converted {
+            Some((output, text)) => formatted(answer, &output, text),
+            None => answer,
+        }))
+    };
+    Next::Ask(Call::Gather {
+        content,
+        reply: Box::new(reply),
+    })
 }
 
 /// The value of a property as it is stored (§8).
@@ -245,7 +271,8 @@ pub(super) fn content(key: &str, head: &Arc<Head>) -> Result<Finish, Fault> {
             alias,
             reply: Box::new(move |property: Property| {
                 let etag = property.etag().to_string();
-                raw(&context, &head, &property.content, &etag, None).map(Next::Say)
+                let answer = raw(&context, &head, &property.content, &etag, None)?;
+                Ok(in_asked_format(head, property.content, answer))
             }),
         })
     }))

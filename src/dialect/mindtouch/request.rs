@@ -3,6 +3,7 @@
 //! A document that is not as it has to be fails as a whole. An item of a batch that is bad by itself rides along as
 //! refused, so that the answer can name it in its place.
 
+use super::json;
 use crate::config::Limits;
 use crate::dialect::NewUser;
 use crate::fault::Fault;
@@ -21,19 +22,44 @@ const USER_TEXT_BYTES_MAX: usize = 1024;
 
 /// What is wrong with the type of a body that has to be XML.
 pub(super) fn xml_expected(head: &Head) -> Option<Fault> {
-    const HINT: &str = "the body has to be XML; send it with -H \"Content-Type: application/xml\"";
+    expected(head, MediaType::is_xml, "XML")
+}
+
+/// What is wrong with the type of a body that has to be a batch.
+pub(super) fn batch_expected(head: &Head) -> Option<Fault> {
+    let is_batch = |media_type: &MediaType| media_type.is_xml() || media_type.is_json();
+    expected(head, is_batch, "XML (or JSON)")
+}
+
+fn expected(head: &Head, is_it: fn(&MediaType) -> bool, what: &str) -> Option<Fault> {
     let given = head.header(header::CONTENT_TYPE).unwrap_or_default();
-    match given.parse::<MediaType>() {
-        Ok(media_type) if media_type.is_xml() => None,
-        Ok(media_type) => Some(Fault::UnsupportedMediaType(format!(
-            "the Content-Type is '{media_type}', but {HINT}"
-        ))),
-        Err(()) if given.is_empty() => Some(Fault::UnsupportedMediaType(format!(
-            "there is no Content-Type: {HINT}"
-        ))),
-        Err(()) => Some(Fault::UnsupportedMediaType(format!(
-            "the Content-Type is '{given}', but {HINT}"
-        ))),
+    let found = match given.parse::<MediaType>() {
+        Ok(media_type) if is_it(&media_type) => return None,
+        Ok(media_type) => format!("the Content-Type is '{media_type}', but"),
+        Err(()) if given.is_empty() => "there is no Content-Type:".to_owned(),
+        Err(()) => format!("the Content-Type is '{given}', but"),
+    };
+    Some(Fault::UnsupportedMediaType(format!(
+        "{found} the body has to be {what}; send it with -H \"Content-Type: application/xml\""
+    )))
+}
+
+/// What a batch is written in.
+#[derive(Debug)]
+pub(super) enum WrittenIn {
+    /// XML, in the charset that the type names.
+    Xml(Option<String>),
+    /// JSON, which is always UTF-8.
+    Json,
+}
+
+impl WrittenIn {
+    pub(super) fn of(head: &Head) -> Self {
+        let media_type = head.header(header::CONTENT_TYPE);
+        match media_type.and_then(|value| value.parse::<MediaType>().ok()) {
+            Some(media_type) if media_type.is_json() => WrittenIn::Json,
+            Some(_) | None => WrittenIn::Xml(charset(head)),
+        }
     }
 }
 
@@ -52,62 +78,78 @@ pub(super) enum Languages {
     Ignored,
 }
 
+/// What a batch says, whatever it is written in.
+#[derive(Debug, Default)]
+pub(super) struct Document<'a> {
+    pub(super) items: Vec<Item<'a>>,
+    pub(super) language: Option<Cow<'a, str>>,
+}
+
 /// Reads a batch for one resource.
 ///
 /// # Errors
-/// A [`Fault`] if the document is not XML, not a batch, or larger than the limits allow.
+/// A [`Fault`] if the document is not what its type says, not a batch, or larger than the limits allow.
 pub(super) fn batch(
     body: &Bytes,
-    charset: Option<&str>,
+    written_in: &WrittenIn,
     resource: ResourceId,
     languages: Languages,
     limits: &Limits,
 ) -> Result<Vec<Change>, Fault> {
+    let charset = match written_in {
+        WrittenIn::Xml(charset) => charset.as_deref(),
+        WrittenIn::Json => Some("utf-8"),
+    };
     // The values share the bytes of the document.
     let document = match xml::decode(body, charset)? {
         Cow::Borrowed(text) => body.slice_ref(text.as_bytes()),
         Cow::Owned(text) => text.into(),
     };
-    let mut parser = Parser::new(std::str::from_utf8(&document).unwrap_or_default())?;
+    let text = std::str::from_utf8(&document).unwrap_or_default();
+    let Document { items, language } = match written_in {
+        WrittenIn::Xml(_) => read_xml(text, limits)?,
+        WrittenIn::Json => json::read(text, limits.batch_changes_max).map_err(Fault::BadRequest)?,
+    };
+    let change = |edit| Change { resource, edit };
+    let edits = items
+        .into_iter()
+        .map(|item| item.into_edit(&document, limits));
+    let mut changes: Vec<Change> = edits.map(change).collect();
+    let language = language.filter(|_| languages == Languages::Read);
+    if let Some(text) = language.filter(|text| !text.trim().is_empty()) {
+        let language: Language = text
+            .trim()
+            .parse()
+            .map_err(|()| Fault::BadRequest(format!("'{text}' is not a language such as en-us")))?;
+        changes.push(change(Edit::SetLanguage(language)));
+    }
+    Ok(changes)
+}
+
+/// Reads `<properties>` (§7).
+fn read_xml<'a>(text: &'a str, limits: &Limits) -> Result<Document<'a>, Fault> {
+    let mut parser = Parser::new(text)?;
     let root = root(&mut parser, "properties")?;
     debug_assert!(!root.in_default_namespace);
-    let (mut changes, mut new_language) = (Vec::new(), None);
+    let mut document = Document::default();
     while let Some(event) = parser.next_event()? {
         match event {
             Event::Start(element) if is_ours(&parser, &element, "property")? => {
-                if changes.len() >= limits.batch_changes_max {
-                    return Err(Fault::BadRequest(format!(
-                        "the batch has more than {} properties: send it in parts",
-                        limits.batch_changes_max
-                    )));
+                let max = limits.batch_changes_max;
+                if document.items.len() >= max {
+                    return Err(Fault::BadRequest(json::too_many(max)));
                 }
-                let item = Item::read(&mut parser, element)?;
-                changes.push(Change {
-                    resource,
-                    edit: item.into_edit(&document, limits),
-                });
+                document.items.push(Item::read(&mut parser, element)?);
             }
-            Event::Start(element)
-                if languages == Languages::Read && is_ours(&parser, &element, "language")? =>
-            {
+            Event::Start(element) if is_ours(&parser, &element, "language")? => {
                 // As with contents, the first one counts.
-                new_language.get_or_insert(text_inside(&mut parser)?.into_owned());
+                document.language.get_or_insert(text_inside(&mut parser)?);
             }
             Event::Start(_) => parser.skip()?,
             Event::Text(_) | Event::End => {}
         }
     }
-    let new_language = new_language.unwrap_or_default();
-    if !new_language.trim().is_empty() {
-        let language: Language = new_language.trim().parse().map_err(|()| {
-            Fault::BadRequest(format!("'{new_language}' is not a language such as en-us"))
-        })?;
-        changes.push(Change {
-            resource,
-            edit: Edit::SetLanguage(language),
-        });
-    }
-    Ok(changes)
+    Ok(document)
 }
 
 /// Reads to the root element, which must have this name and no namespace.
@@ -150,13 +192,13 @@ fn text_inside<'a>(parser: &mut Parser<'a>) -> Result<Cow<'a, str>, Fault> {
 
 /// A `<property>` of a batch, as it stands there.
 #[derive(Debug, Default)]
-struct Item<'a> {
-    name: Cow<'a, str>,
-    etag: Option<String>,
+pub(super) struct Item<'a> {
+    pub(super) name: Cow<'a, str>,
+    pub(super) etag: Option<String>,
     /// The media type and the text.
-    contents: Option<(Cow<'a, str>, Cow<'a, str>)>,
-    description: Option<Cow<'a, str>>,
-    change_description: Option<Cow<'a, str>>,
+    pub(super) contents: Option<(Cow<'a, str>, Cow<'a, str>)>,
+    pub(super) description: Option<Cow<'a, str>>,
+    pub(super) change_description: Option<Cow<'a, str>>,
 }
 
 impl<'a> Item<'a> {

@@ -2,7 +2,7 @@
 //!
 //! Times, ids and the host are fixed, so nothing in a snapshot has to be hidden.
 
-use super::request::{self, Languages};
+use super::request::{self, Languages, WrittenIn};
 use super::response::{self, ChangeName, Links, OwnerKind};
 use crate::config::Limits;
 use crate::dialect::Context;
@@ -44,7 +44,7 @@ fn parse(body: &str) -> Result<Vec<Change>, String> {
     let limits = Limits::default();
     request::batch(
         &body.to_owned().into(),
-        None,
+        &WrittenIn::Xml(None),
         resource(),
         Languages::Ignored,
         &limits,
