@@ -7,7 +7,7 @@
 
 -- The next free id of each kind. Taken in the transaction that uses it, so that a crash loses or repeats none.
 CREATE TABLE sequence (
-    kind TEXT    NOT NULL PRIMARY KEY,   -- node, property, user, content
+    kind TEXT    NOT NULL PRIMARY KEY,   -- node, property, user, group, content
     next INTEGER NOT NULL                -- the first id that was never given out
 ) STRICT, WITHOUT ROWID;
 
@@ -18,7 +18,7 @@ CREATE TABLE node (
     kind        TEXT    NOT NULL,        -- page, space, folder, file
     parent      INTEGER,                 -- the node that it lies on; NULL at the top
     name        TEXT    NOT NULL,        -- at most 500 characters, byte for byte as given; need not be unique
-    revision    INTEGER NOT NULL,        -- of a file: the newest row in file_revision
+    revision    INTEGER NOT NULL,        -- of a page or a file: the newest row in node_revision
     language    TEXT,                    -- of a page, such as en-us; NULL: the site's
     created_at  INTEGER NOT NULL,
     created_by  INTEGER NOT NULL,        -- account.id
@@ -28,11 +28,11 @@ CREATE TABLE node (
 CREATE INDEX node_by_name ON node (parent, name) WHERE deleted_at IS NULL;
 CREATE UNIQUE INDEX node_by_uuid ON node (uuid);
 
--- Every revision of every file.
-CREATE TABLE file_revision (
+-- Every revision of every page and file: its text or its bytes.
+CREATE TABLE node_revision (
     node        INTEGER NOT NULL,
     revision    INTEGER NOT NULL,        -- 1, 2, 3 … without gap
-    name        TEXT    NOT NULL,        -- what the file was called at this revision
+    name        TEXT    NOT NULL,        -- what it was called at this revision
     type        TEXT    NOT NULL,        -- media type
     size        INTEGER NOT NULL,        -- bytes
     modified_at INTEGER NOT NULL,
@@ -40,6 +40,21 @@ CREATE TABLE file_revision (
     content     INTEGER,                 -- where the bytes lie: chunk.content; NULL: in value
     value       BLOB,                    -- the bytes, if they are few (see chunk)
     PRIMARY KEY (node, revision)
+) STRICT, WITHOUT ROWID;
+
+-- Who may do what on a page, and on what lies below it without a row of its own. Without any: the role on the site decides.
+CREATE TABLE permission (
+    node        INTEGER NOT NULL PRIMARY KEY,
+    restriction TEXT    NOT NULL         -- Public, Semi-Public, Private
+) STRICT;
+
+-- What the permissions of a page give to some.
+CREATE TABLE permission_grant (
+    node        INTEGER NOT NULL,
+    kind        TEXT    NOT NULL,        -- user, group
+    grantee     INTEGER NOT NULL,        -- account.id or user_group.id
+    role        TEXT    NOT NULL,        -- as in account
+    PRIMARY KEY (node, kind, grantee)
 ) STRICT, WITHOUT ROWID;
 
 -- The heads: the newest revision of each live property. A row holds those of one resource whose names are neighbours, as
@@ -81,7 +96,9 @@ FROM heads, json_each(heads.properties) AS each;
 --   ["delete", name, id, revision, was]    it was deleted; this revision stands for the deletion
 --   ["upload", name, revision]             a file was made or got this revision
 --   ["remove", name, revision]             it was deleted
+--   ["page", name, revision]               a page was made or got this revision
 --   ["language", was]                      the language of a page was set
+--   ["permissions", was]                   who may do what on a page was set; was is [restriction, [[kind, id, role] …]]
 -- was is what was there before, null if nothing was; of a property it is
 --   [revision, modified_at, modified_by, type, description, size, value]    as in heads
 CREATE TABLE log (
@@ -112,6 +129,13 @@ SELECT log.resource, each.value ->> 1, each.value ->> 2, each.value ->> 3, log.a
        NULL, NULL, NULL, NULL, NULL, 1
 FROM log, json_each(log.changes) AS each
 WHERE each.value ->> 0 = 'delete';
+
+-- Which pages have which properties: an index for the search by name, kept by the batch that creates or deletes one.
+CREATE TABLE page_property (
+    name        TEXT    NOT NULL,
+    page        INTEGER NOT NULL,        -- node.id of a page, space or folder
+    PRIMARY KEY (name, page)
+) STRICT, WITHOUT ROWID;
 
 -- Contents of more than 4,096 bytes, and values of properties that are not UTF-8, in pieces of 262,144 bytes (the last
 -- one may be shorter). They are written once and never changed; a revision refers to its content by number.
@@ -152,3 +176,22 @@ CREATE TABLE token (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX token_by_account ON token (account);
 CREATE INDEX token_by_expiry ON token (expires_at);
+
+-- Groups of users. All dialects share them.
+CREATE TABLE user_group (
+    id         INTEGER NOT NULL PRIMARY KEY,
+    uuid       TEXT    NOT NULL,
+    space      INTEGER,                  -- node.id of the space that it belongs to; NULL: the whole site
+    name       TEXT    NOT NULL,         -- as given, at most 255 characters
+    folded     TEXT    NOT NULL,         -- in lower case: what makes it unique on the site
+    created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX group_by_name ON user_group (folded);
+
+-- Who is in which group.
+CREATE TABLE membership (
+    user_group INTEGER NOT NULL,
+    account    INTEGER NOT NULL,
+    PRIMARY KEY (user_group, account)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX membership_by_account ON membership (account);

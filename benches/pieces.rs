@@ -14,7 +14,7 @@ use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput};
 use http::Request;
 use propstore::auth::Hasher;
-use propstore::config::Limits;
+use propstore::config::{Limits, Privacy};
 use propstore::dialect::{Call, Context, DIALECTS, Dialect, Next, Payload, Reply};
 use propstore::fault::Fault;
 use propstore::http::Head;
@@ -115,6 +115,7 @@ impl<'a> Bench<'a> {
             at: now(),
             place: Some(place),
             base: "http://127.0.0.1:8081".into(),
+            privacy: Privacy::default(),
             uuid: Uuid::nil(),
             request: 1,
         };

@@ -1,7 +1,7 @@
 //! The command line: what can be asked of the program, and what it tells whoever starts it.
 
 use crate::auth::{self, Hasher};
-use crate::config::Limits;
+use crate::config::{Limits, Privacy};
 use crate::server;
 use crate::service::{Service, now};
 use crate::store::{Setup, Sqlite, SqliteOptions, Store};
@@ -65,6 +65,10 @@ pub struct Serve {
     /// Scheme and host of all links in answers, such as `https://wiki.example` [default: those of each request]
     #[arg(long, env = "PROPSTORE_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
     pub public_url: Option<String>,
+
+    /// What of accounts is shown to whom.
+    #[command(flatten)]
+    pub privacy: Privacy,
 
     /// All limits.
     #[command(flatten)]
@@ -148,6 +152,7 @@ async fn serve(options: Serve) -> Result<(), CliError> {
         Service::new(
             Arc::clone(&store),
             limits.clone(),
+            options.privacy,
             options.public_url.clone(),
         )
         .await?,

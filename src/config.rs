@@ -114,6 +114,59 @@ pub struct Limits {
     pub guesses_per_sec_max: u32,
 }
 
+/// What of an account others get to see (`mindtouch.md` §5.2).
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Privacy")]
+pub struct Privacy {
+    /// Whether the e-mail address of an account is shown to others than its owner
+    #[arg(
+        long = "email-addresses",
+        env = "PROPSTORE_EMAIL_ADDRESSES",
+        default_value = "hidden",
+        value_name = "HOW"
+    )]
+    pub addresses: Addresses,
+
+    /// How the e-mail address of an account is hashed in answers, for the picture that Gravatar has of it
+    #[arg(
+        long,
+        env = "PROPSTORE_EMAIL_HASH",
+        default_value = "md5",
+        value_name = "HOW"
+    )]
+    pub email_hash: EmailHash,
+}
+
+/// Who sees e-mail addresses.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Addresses {
+    /// The owner alone
+    Hidden,
+    /// Everybody
+    Shown,
+}
+
+/// What is said of an e-mail address instead of the address.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmailHash {
+    /// As the original does it
+    Md5,
+    /// What Gravatar takes as well, and harder to guess from
+    Sha256,
+    /// Nothing
+    Off,
+}
+
+impl Default for Privacy {
+    /// The defaults of the flags.
+    fn default() -> Self {
+        Privacy {
+            addresses: Addresses::Hidden,
+            email_hash: EmailHash::Md5,
+        }
+    }
+}
+
 impl Limits {
     /// [`Limits::head_secs`] as a duration.
     #[must_use]

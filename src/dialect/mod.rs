@@ -7,18 +7,20 @@
 
 mod mindtouch;
 
-use crate::config::Limits;
+use crate::config::{Limits, Privacy};
 use crate::fault::Fault;
 #[cfg(doc)]
 use crate::http::AnswerBody;
 use crate::http::{Answer, Head};
 use crate::model::{
-    Address, Batch, Body, Content, File, FileHistory, FileView, ListQuery, Listing, NodeId,
-    Outcome, Place, Principal, Property, PropertyKey, PropertyName, Revision, Right, Role,
-    Timestamp, User, UserId,
+    Address, Batch, Body, Content, File, FileHistory, FileView, FoundPage, Group, GroupId,
+    ListQuery, Listing, NameFilter, NodeId, Outcome, PageView, Permissions, Place, Principal,
+    Property, PropertyKey, PropertyName, Revision, Right, Role, Timestamp, User, UserChange,
+    UserId,
 };
 use bytes::Bytes;
 use http::Method;
+use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -111,6 +113,8 @@ pub enum Need {
     SignedIn,
     /// Somebody who has this right on the resource.
     Right(Right),
+    /// Somebody who may write the page at the address or, if it is not there, make one on the nearest one above.
+    PageWriting,
 }
 
 /// What is to be done with the body of a request.
@@ -145,8 +149,10 @@ pub struct Context {
     pub at: Timestamp,
     /// The resource at the plan's address, and what the principal may do there.
     pub place: Option<Place>,
-    /// Scheme and host of all links, as `http://wiki.example:8081`.
+    /// What all links begin with, as `http://wiki.example:8081`.
     pub base: Arc<str>,
+    /// What of an account the one who asks gets to see.
+    pub privacy: Privacy,
     /// A name that no node has yet.
     pub uuid: Uuid,
     /// The number of the request.
@@ -160,6 +166,20 @@ impl Context {
     /// None, if the plan had an address: then the resource was found.
     pub fn place(&self) -> Result<Place, Fault> {
         self.place.ok_or_else(|| self.impossible())
+    }
+
+    /// So many names that no node has yet: all follow from the one of the request, so that to decide the batch again
+    /// gives the same.
+    #[must_use]
+    pub fn uuids(&self, count: usize) -> Vec<Uuid> {
+        let nth = |number: usize| {
+            let mut hash = Sha256::new_with_prefix(self.uuid);
+            hash.update(number.to_be_bytes());
+            let mut bytes = [0; 16];
+            bytes.copy_from_slice(&hash.finalize()[..16]);
+            uuid::Builder::from_random_bytes(bytes).into_uuid()
+        };
+        (0..count).map(nth).collect()
     }
 
     /// What to say if the store answered what cannot be an answer.
@@ -255,6 +275,29 @@ pub enum Call {
         /// Says them.
         reply: Reply<FileHistory>,
     },
+    /// For a page.
+    Page {
+        /// Which.
+        id: NodeId,
+        /// Says it.
+        reply: Reply<PageView>,
+    },
+    /// Who may do what on a page.
+    Permissions {
+        /// Which.
+        page: NodeId,
+        /// Says it.
+        reply: Reply<Permissions>,
+    },
+    /// For the pages that have a property of such a name and that the principal may see.
+    PagesWith {
+        /// Who asks.
+        who: Principal,
+        /// Such a name.
+        names: NameFilter,
+        /// Says them.
+        reply: Reply<Vec<FoundPage>>,
+    },
     /// For an account.
     User {
         /// Which.
@@ -273,6 +316,45 @@ pub enum Call {
         user: NewUser,
         /// Says what it has become.
         reply: Reply<Arc<User>>,
+    },
+    /// To change what is known of an account.
+    ChangeUser {
+        /// Whose.
+        id: UserId,
+        /// What to change.
+        change: UserChange,
+        /// Says what it has become.
+        reply: Reply<Arc<User>>,
+    },
+    /// For a group.
+    Group {
+        /// Which.
+        id: GroupId,
+        /// Says it.
+        reply: Reply<Group>,
+    },
+    /// For all groups.
+    Groups {
+        /// Says them.
+        reply: Reply<Vec<Group>>,
+    },
+    /// To make a group for the whole site.
+    AddGroup {
+        /// What it is called.
+        name: String,
+        /// Who is in it.
+        members: Vec<UserId>,
+        /// Says what it has become.
+        reply: Reply<Group>,
+    },
+    /// To say who is in a group.
+    SetMembers {
+        /// Which.
+        id: GroupId,
+        /// Who.
+        members: Vec<UserId>,
+        /// Says what it has become.
+        reply: Reply<Group>,
     },
     /// To give an account another password.
     SetPassword {
@@ -331,6 +413,14 @@ impl std::fmt::Debug for Call {
             Call::User { .. } => "User",
             Call::Users { .. } => "Users",
             Call::AddUser { .. } => "AddUser",
+            Call::ChangeUser { .. } => "ChangeUser",
+            Call::Page { .. } => "Page",
+            Call::Permissions { .. } => "Permissions",
+            Call::PagesWith { .. } => "PagesWith",
+            Call::Group { .. } => "Group",
+            Call::Groups { .. } => "Groups",
+            Call::AddGroup { .. } => "AddGroup",
+            Call::SetMembers { .. } => "SetMembers",
             Call::SetPassword { .. } => "SetPassword",
             Call::IssueToken { .. } => "IssueToken",
         })

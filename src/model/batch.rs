@@ -4,9 +4,9 @@
 //! and randomness, so that deciding it anywhere, any number of times, comes to the same.
 
 use super::{
-    Charset, Content, Denied, Etag, File, FileDescription, Language, MediaType, NameFault,
-    NodeName, Principal, PropertyId, PropertyKey, PropertyName, ResourceId, Revision, Timestamp,
-    UserId,
+    Charset, Content, Denied, Etag, File, FileDescription, Grantee, Language, MediaType, NameFault,
+    NewPage, NodeName, Page, Permissions, Principal, PropertyId, PropertyKey, PropertyName,
+    ResourceId, Revision, Right, Timestamp, UserId,
 };
 use std::collections::HashSet;
 use uuid::Uuid;
@@ -93,6 +93,10 @@ pub enum Edit {
     },
     /// Delete a file; its properties cannot be reached any more.
     Remove,
+    /// Write a page, and make it first if it is not there.
+    WritePage(WritePage),
+    /// Say who may do what on a page; `None`: what is said above it.
+    SetPermissions(Option<Permissions>),
 }
 
 impl Edit {
@@ -101,7 +105,28 @@ impl Edit {
             Edit::Put(put) => Some(put.name.as_str()),
             Edit::Delete(delete) => Some(delete.name.as_str()),
             Edit::Refused { name, .. } => Some(name),
-            Edit::SetLanguage(_) | Edit::Upload(_) | Edit::Revise { .. } | Edit::Remove => None,
+            Edit::SetLanguage(_)
+            | Edit::Upload(_)
+            | Edit::Revise { .. }
+            | Edit::Remove
+            | Edit::WritePage(_)
+            | Edit::SetPermissions(_) => None,
+        }
+    }
+
+    /// What the principal must be allowed to do on the resource; `None` if that depends on what is there.
+    #[must_use]
+    pub fn right(&self) -> Option<Right> {
+        match self {
+            Edit::Put(_)
+            | Edit::Delete(_)
+            | Edit::Refused { .. }
+            | Edit::SetLanguage(_)
+            | Edit::Upload(_)
+            | Edit::Revise { .. }
+            | Edit::Remove => Some(Right::Update),
+            Edit::WritePage(_) => None,
+            Edit::SetPermissions(_) => Some(Right::ChangePermissions),
         }
     }
 
@@ -112,7 +137,12 @@ impl Edit {
             Edit::Put(put) => Some(&put.content),
             Edit::Upload(upload) => Some(&upload.content),
             Edit::Revise { content, .. } => Some(content),
-            Edit::Delete(_) | Edit::Refused { .. } | Edit::SetLanguage(_) | Edit::Remove => None,
+            Edit::WritePage(write) => Some(&write.content),
+            Edit::Delete(_)
+            | Edit::Refused { .. }
+            | Edit::SetLanguage(_)
+            | Edit::Remove
+            | Edit::SetPermissions(_) => None,
         }
     }
 }
@@ -156,6 +186,27 @@ pub struct Upload {
     pub description: FileDescription,
     /// The name in all other systems, should the file be new.
     pub uuid: Uuid,
+}
+
+/// Write a page (`mindtouch.md` §14).
+#[derive(Clone, Debug, PartialEq)]
+pub struct WritePage {
+    /// The levels from the resource of the change down to the page; empty: it is that page. Those that are not there are
+    /// made.
+    pub below: Vec<NewPage>,
+    /// What is in the page.
+    pub content: Content,
+    /// Which revision of it the writer has seen.
+    pub seen: Option<PageSeen>,
+}
+
+/// Which revision of a page its writer has seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageSeen {
+    /// Any.
+    Any,
+    /// The one that was written at this moment, to the second.
+    At(Timestamp),
 }
 
 /// What a put needs to find (`mindtouch.md` §6.2, §6.3, §7).
@@ -233,6 +284,10 @@ pub enum Done {
     },
     /// A file was deleted.
     Removed,
+    /// A page has a new revision. Those above it that had to be made come before it; a first revision is a new page.
+    PageWritten(Vec<Page>),
+    /// The permissions of a page were set.
+    PermissionsSet,
 }
 
 /// An expected no. Alone it concerns one change; as the answer to a batch it concerns all of it.
@@ -285,6 +340,21 @@ pub enum Refusal {
     /// Another account has this name.
     #[error("a user '{0}' exists")]
     UserNameTaken(String),
+    /// Another group has this name.
+    #[error("a group '{0}' exists")]
+    GroupNameTaken(String),
+    /// There is no such group.
+    #[error("no such group")]
+    NoSuchGroup,
+    /// The request names a user or a group that is not there.
+    #[error("there is no {0}")]
+    NoSuchGrantee(Grantee),
+    /// The page is not at the revision that its writer has seen, or nothing was said of what was seen.
+    #[error("the page was written at another time")]
+    PageChanged {
+        /// When it was last written; `None`: it is not there.
+        last: Option<Timestamp>,
+    },
     /// The item is bad by itself, whatever is stored.
     #[error(transparent)]
     Invalid(#[from] Invalid),

@@ -6,9 +6,9 @@
 
 use super::{
     Batch, Change, Content, DESCRIPTION_PROPERTY, Delete, Demand, Done, Edit, File,
-    FileDescription, MediaType, NodeId, NodeName, Outcome, Place, Precondition, Principal,
-    Property, PropertyId, PropertyKey, PropertyName, Put, Refusal, ResourceId, Revision, Right,
-    Timestamp, Upload,
+    FileDescription, Grantee, MediaType, NodeId, NodeName, Outcome, Page, PageSeen, Place,
+    Precondition, Principal, Property, PropertyId, PropertyKey, PropertyName, Put, Refusal,
+    ResourceId, Revision, Right, Timestamp, Upload, WritePage,
 };
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -40,13 +40,24 @@ pub enum Found {
         /// Whether the new name of a [`Edit::Revise`] belongs to another file.
         name_taken: bool,
     },
+    /// The page of an [`Edit::WritePage`] or, if it is not there, the nearest one above it that is.
+    Page {
+        /// The page at its newest revision.
+        page: Box<Page>,
+        /// What the principal may do there.
+        place: Place,
+        /// How many levels from there on are not there.
+        missing: usize,
+    },
+    /// Of an [`Edit::SetPermissions`]: a user or a group in it that is not there.
+    Unknown(Grantee),
 }
 
 impl Found {
     fn property(&self) -> Option<&Property> {
         match self {
             Found::Property(head) => Some(head),
-            Found::Nothing | Found::File { .. } => None,
+            Found::Nothing | Found::File { .. } | Found::Page { .. } | Found::Unknown(_) => None,
         }
     }
 }
@@ -80,10 +91,18 @@ impl NextIds {
 /// The refusal of the whole batch: a resource is not there, or the principal may not write to it.
 pub fn decide(snapshot: &Snapshot, batch: &Batch) -> Result<(Vec<Outcome>, NextIds), Refusal> {
     for place in snapshot.places.values() {
-        place
-            .as_ref()
-            .map_err(Clone::clone)?
-            .allow(&batch.by, Right::Update)?;
+        place.as_ref().map_err(Clone::clone)?;
+    }
+    let mut allowed = None;
+    for change in batch.changes() {
+        let need = change.edit.right().map(|right| (change.resource, right));
+        // Mostly all changes of a batch need the same.
+        if let (Some((resource, right)), true) = (need, need != allowed)
+            && let Some(Ok(place)) = snapshot.places.get(&resource)
+        {
+            place.allow(&batch.by, right)?;
+            allowed = need;
+        }
     }
     let mut decision = Decision {
         by: &batch.by,
@@ -117,7 +136,16 @@ impl Decision<'_> {
             Edit::Revise { content, rename } => self.revise(content, rename.as_ref(), found),
             Edit::Remove => match found {
                 Found::File { .. } => Ok(Done::Removed),
-                Found::Nothing | Found::Property(_) => Err(Refusal::NoSuchFile),
+                Found::Nothing | Found::Property(_) | Found::Page { .. } | Found::Unknown(_) => {
+                    Err(Refusal::NoSuchFile)
+                }
+            },
+            Edit::WritePage(write) => self.write_page(write, found),
+            Edit::SetPermissions(_) => match found {
+                Found::Unknown(grantee) => Err(Refusal::NoSuchGrantee(*grantee)),
+                Found::Nothing | Found::Property(_) | Found::File { .. } | Found::Page { .. } => {
+                    self.page(change.resource).map(|_| Done::PermissionsSet)
+                }
             },
         }
     }
@@ -180,7 +208,9 @@ impl Decision<'_> {
                 self.next_revision(file, &upload.content, None),
                 description.as_ref(),
             ),
-            Found::Nothing | Found::Property(_) => (self.new_file(page, upload), None),
+            Found::Nothing | Found::Property(_) | Found::Page { .. } | Found::Unknown(_) => {
+                (self.new_file(page, upload), None)
+            }
         };
         let description = match &upload.description {
             FileDescription::Keep => None,
@@ -191,7 +221,9 @@ impl Decision<'_> {
 
     fn revise(&mut self, content: &Content, rename: Option<&NodeName>, found: &Found) -> Outcome {
         match found {
-            Found::Nothing | Found::Property(_) => Err(Refusal::NoSuchFile),
+            Found::Nothing | Found::Property(_) | Found::Page { .. } | Found::Unknown(_) => {
+                Err(Refusal::NoSuchFile)
+            }
             Found::File {
                 file,
                 name_taken: true,
@@ -226,6 +258,62 @@ impl Decision<'_> {
             modified_by: self.by.id(),
             ..file.clone()
         }
+    }
+
+    /// The next revision of a page; or the first one, and those of the pages above it that are not there either.
+    fn write_page(&mut self, write: &WritePage, found: &Found) -> Outcome {
+        let Found::Page {
+            page,
+            place,
+            missing,
+        } = found
+        else {
+            return Err(Refusal::NoSuchPage);
+        };
+        let to_make = &write.below[write.below.len().saturating_sub(*missing)..];
+        if to_make.is_empty() {
+            place.allow(self.by, Right::Update)?;
+            let last = page.modified_at;
+            match write.seen {
+                Some(PageSeen::Any) => {}
+                Some(PageSeen::At(at)) if at.seconds() == last.seconds() => {}
+                Some(PageSeen::At(_)) | None => {
+                    return Err(Refusal::PageChanged { last: Some(last) });
+                }
+            }
+            return Ok(Done::PageWritten(vec![Page {
+                revision: page.revision.next(),
+                content: write.content.clone(),
+                modified_at: self.at,
+                modified_by: self.by.id(),
+                ..Page::clone(page)
+            }]));
+        }
+        place.allow(self.by, Right::Create)?;
+        if let Some(PageSeen::At(_)) = write.seen {
+            return Err(Refusal::PageChanged { last: None });
+        }
+        let (mut parent, mut pages) = (page.id, Vec::new());
+        for (number, new) in to_make.iter().enumerate() {
+            let id = self.next.take_node();
+            let is_last = number + 1 == to_make.len();
+            pages.push(Page {
+                id,
+                uuid: new.uuid,
+                parent: Some(parent),
+                name: new.name.clone(),
+                revision: Revision::FIRST,
+                content: if is_last {
+                    write.content.clone()
+                } else {
+                    Content::inline(MediaType::text_utf8(), Bytes::new())
+                },
+                modified_at: self.at,
+                modified_by: self.by.id(),
+            });
+            parent = id;
+        }
+        Ok(Done::PageWritten(pages))
     }
 
     fn describe(&mut self, file: NodeId, text: &str, head: Option<&Property>) -> Option<Property> {
@@ -407,6 +495,7 @@ mod tests {
             resource: PAGE,
             rights: by.user().role.rights(),
             page: Some(NodeId::HOME),
+            missing: 0,
         }
     }
 
@@ -450,9 +539,11 @@ mod tests {
         );
         let revision = outcome.map(|done| match done {
             Done::Put(property) | Done::Deleted(property) => property.revision.get(),
-            other @ (Done::LanguageSet | Done::Uploaded { .. } | Done::Removed) => {
-                panic!("{other:?}")
-            }
+            other @ (Done::LanguageSet
+            | Done::Uploaded { .. }
+            | Done::Removed
+            | Done::PageWritten(_)
+            | Done::PermissionsSet) => panic!("{other:?}"),
         });
         assert_eq!(revision, *expected, "{said}");
     }
@@ -646,6 +737,7 @@ mod tests {
                 resource,
                 rights: role.rights(),
                 page,
+                missing: 0,
             })
         };
         let denied = |allowed: Role, page| {
@@ -853,6 +945,7 @@ mod tests {
                         resource,
                         rights,
                         page,
+                        missing: 0,
                     },
                     edit,
                     Found::Nothing,
@@ -978,7 +1071,9 @@ mod tests {
                     other @ (Edit::SetLanguage(_)
                     | Edit::Upload(_)
                     | Edit::Revise { .. }
-                    | Edit::Remove) => {
+                    | Edit::Remove
+                    | Edit::WritePage(_)
+                    | Edit::SetPermissions(_)) => {
                         panic!("{other:?}")
                     }
                 };
@@ -1010,9 +1105,13 @@ mod tests {
                             .insert(property.key.name.clone(), property.clone()),
                     ),
                     Ok(Done::Deleted(property)) => drop(self.heads.remove(&property.key.name)),
-                    Ok(other @ (Done::LanguageSet | Done::Uploaded { .. } | Done::Removed)) => {
-                        panic!("{other:?}")
-                    }
+                    Ok(
+                        other @ (Done::LanguageSet
+                        | Done::Uploaded { .. }
+                        | Done::Removed
+                        | Done::PageWritten(_)
+                        | Done::PermissionsSet),
+                    ) => panic!("{other:?}"),
                     Err(_) => {}
                 }
             }

@@ -55,6 +55,10 @@ number!(
     UserId
 );
 number!(
+    /// A group of users.
+    GroupId
+);
+number!(
     /// One life of a property, from its creation to its deletion: the "resource id" at the front of an etag.
     PropertyId
 );

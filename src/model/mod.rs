@@ -8,26 +8,31 @@ mod content;
 mod decide;
 mod etag;
 mod id;
+mod permission;
 mod principal;
 mod tree;
 mod view;
 
 pub use batch::{
-    Batch, Change, Delete, Demand, Done, Edit, Invalid, Outcome, Precondition, Property, Put,
-    Refusal, Upload,
+    Batch, Change, Delete, Demand, Done, Edit, Invalid, Outcome, PageSeen, Precondition, Property,
+    Put, Refusal, Upload, WritePage,
 };
 pub use content::{Body, Charset, Content, MEDIA_TYPE_BYTES_MAX, MediaType};
 pub use decide::{Found, NextIds, Snapshot, decide};
 pub use etag::{Etag, Revision, Timestamp};
 pub use id::{
-    ContentId, NODE_NAME_CHARS_MAX, NameFault, NodeId, NodeName, PROPERTY_NAME_CHARS_MAX,
+    ContentId, GroupId, NODE_NAME_CHARS_MAX, NameFault, NodeId, NodeName, PROPERTY_NAME_CHARS_MAX,
     PropertyId, PropertyKey, PropertyName, ResourceId, UserId, is_xml_char, not_xml,
 };
-pub use principal::{Access, Denied, Ground, Principal, Right, Rights, Role, User, rights_on};
+pub use permission::{
+    Denied, Grant, Grantee, Ground, PageGround, Permissions, Restriction, rights_on,
+};
+pub use principal::{Access, Group, Principal, Right, Rights, Role, User, UserChange};
 pub use tree::{
-    Address, DESCRIPTION_PROPERTY, File, FileDescription, LANGUAGE_CHARS_MAX, Language, Node,
-    NodeKind, Place,
+    Address, DESCRIPTION_PROPERTY, File, FileDescription, LANGUAGE_CHARS_MAX, Language, NewPage,
+    Node, NodeKind, PAGE_LEVELS_MAX, Page, Place, title_levels,
 };
 pub use view::{
-    FileHistory, FileView, ListQuery, Listing, NameFilter, NamePattern, SHOWN_BYTES, Users,
+    FileHistory, FileView, FoundPage, ListQuery, Listing, NameFilter, NamePattern, PageView,
+    SHOWN_BYTES, Users,
 };

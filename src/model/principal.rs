@@ -1,8 +1,8 @@
-//! Who asks, and what they may do where: the one place that answers "may this principal do this here".
+//! Who asks: accounts, their roles, and the rights that a role gives.
 //!
 //! Rules: `mindtouch.md` §11.
 
-use super::{NodeId, Timestamp, UserId};
+use super::{GroupId, NodeId, Timestamp, UserId};
 use std::fmt;
 use std::sync::Arc;
 
@@ -82,6 +82,24 @@ impl Rights {
     pub const NONE: Rights = Rights(0);
     /// Every right.
     pub const ALL: Rights = Rights(u64::MAX);
+
+    /// This right alone.
+    #[must_use]
+    pub const fn of(right: Right) -> Self {
+        Rights(right.bit())
+    }
+
+    /// What is in one of two sets.
+    #[must_use]
+    pub const fn or(self, other: Rights) -> Self {
+        Rights(self.0 | other.0)
+    }
+
+    /// What is in both of two sets.
+    #[must_use]
+    pub const fn and(self, other: Rights) -> Self {
+        Rights(self.0 & other.0)
+    }
 
     /// Whether `right` is in the set.
     #[must_use]
@@ -223,42 +241,30 @@ impl Principal {
     }
 }
 
-/// What the rights on a resource depend on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ground {
-    /// The site itself.
-    Site,
-    /// A page, or a file on it.
-    Page,
-    /// An account.
-    User(UserId),
+/// What to change of an account; what is `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct UserChange {
+    /// The owner's name.
+    pub full_name: Option<String>,
+    /// The owner's address; empty for none.
+    pub email: Option<String>,
+    /// What it may do.
+    pub role: Option<Role>,
+    /// Whether it may be used.
+    pub access: Option<Access>,
 }
 
-/// What a principal may do on a resource that stands on this ground (`mindtouch.md` §11).
-#[must_use]
-pub fn rights_on(principal: &Principal, ground: Ground) -> Rights {
-    let role = principal.user().role.rights();
-    match ground {
-        _ if principal.is_admin() => Rights::ALL,
-        Ground::Site => Rights::NONE,
-        Ground::Page => role,
-        // The anonymous account is everybody's and so owns nothing.
-        Ground::User(id) if id == principal.id() && !principal.is_anonymous() => Rights(319),
-        Ground::User(_) => Rights::NONE,
-    }
-}
-
-/// A refusal for want of a right.
+/// People who have rights together.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Denied {
-    /// Who asked; for the anonymous account the answer is "sign in first".
-    pub principal: Principal,
-    /// What would have been needed.
-    pub required: Right,
-    /// What there was.
-    pub allowed: Rights,
-    /// The page it is about, if the principal may know of it.
-    pub page: Option<NodeId>,
+pub struct Group {
+    /// Its number.
+    pub id: GroupId,
+    /// What it is called: at most 255 characters.
+    pub name: String,
+    /// The space that it belongs to; `None`: the whole site.
+    pub space: Option<NodeId>,
+    /// Who is in it, by number.
+    pub members: Vec<UserId>,
 }
 
 #[cfg(test)]
@@ -296,37 +302,5 @@ pub(super) mod tests {
         assert_eq!(Rights::NONE.to_string(), "NONE");
         assert_eq!(Role::of_name("contributor"), Some(Role::Contributor));
         assert_eq!(Role::of_name("boss"), None);
-    }
-
-    #[test]
-    fn the_table_of_who_may_read_and_write_what() {
-        let own = Ground::User(UserId::new(3).unwrap());
-        let page = Ground::Page;
-        for (id, role, ground, read, write) in [
-            (1, Role::Admin, Ground::Site, true, true),
-            (1, Role::Admin, own, true, true),
-            (1, Role::Admin, page, true, true),
-            (3, Role::Contributor, page, true, true),
-            (3, Role::Viewer, page, true, false),
-            (3, Role::None, page, false, false),
-            (3, Role::Viewer, own, true, true),
-            (4, Role::Manager, own, false, false),
-            (4, Role::Manager, Ground::Site, false, false),
-            (2, Role::Viewer, page, true, false),
-            (
-                2,
-                Role::Viewer,
-                Ground::User(UserId::ANONYMOUS),
-                false,
-                false,
-            ),
-        ] {
-            let rights = rights_on(&principal(id, role), ground);
-            assert_eq!(
-                (rights.allow(Right::Read), rights.allow(Right::Update)),
-                (read, write),
-                "{id} {role:?} {ground:?}"
-            );
-        }
     }
 }

@@ -68,6 +68,50 @@ pub struct Node {
     pub path: String,
 }
 
+/// The most levels of a page's title.
+pub const PAGE_LEVELS_MAX: usize = 64;
+
+/// The levels of a page's title, from the top: blanks and underscores are the same, and `home` itself has none.
+pub fn title_levels(title: &str) -> impl Iterator<Item = String> + '_ {
+    let title = if title.eq_ignore_ascii_case("home") {
+        ""
+    } else {
+        title
+    };
+    let levels = title.split('/').filter(|level| !level.is_empty());
+    levels.map(|level| level.replace('_', " "))
+}
+
+/// A page at one of its revisions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    /// Its number.
+    pub id: NodeId,
+    /// Its name in all other systems.
+    pub uuid: Uuid,
+    /// What it lies on; `None` at the top.
+    pub parent: Option<NodeId>,
+    /// The last level of its title.
+    pub name: NodeName,
+    /// Which revision of the content this is.
+    pub revision: Revision,
+    /// The content.
+    pub content: Content,
+    /// When this revision was written.
+    pub modified_at: Timestamp,
+    /// By whom.
+    pub modified_by: UserId,
+}
+
+/// A level of a title at which a page may have to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewPage {
+    /// What the page is called.
+    pub name: NodeName,
+    /// Its name in all other systems, should it be new.
+    pub uuid: Uuid,
+}
+
 /// A file at one of its revisions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
@@ -138,6 +182,8 @@ pub enum Address {
     Page(NodeId),
     /// A page by its title: names from the top of the tree, joined by `/`, in which `_` is as good as a space.
     PageTitled(String),
+    /// The page of this title or, if it is not there, the nearest one above it that is.
+    PageToBe(String),
     /// A file by its number.
     File(NodeId),
     /// The newest live file of this name on a page.
@@ -164,6 +210,8 @@ pub struct Place {
     pub rights: Rights,
     /// The page it is, or lies on.
     pub page: Option<NodeId>,
+    /// How many levels of a title lie between what was found and what was asked for: 0 but for [`Address::PageToBe`].
+    pub missing: usize,
 }
 
 impl Place {

@@ -1,6 +1,6 @@
 //! What a question about stored things asks for, and what its answer holds.
 
-use super::{File, Language, Node, Property, ResourceId, Revision, User, UserId};
+use super::{File, Language, Node, Page, Property, ResourceId, Revision, Timestamp, User, UserId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -41,6 +41,17 @@ pub enum NamePattern {
 }
 
 impl NamePattern {
+    /// Whether `name` is meant.
+    #[must_use]
+    pub fn matches(&self, name: &str) -> bool {
+        match self {
+            NamePattern::Is(text) => name == text,
+            NamePattern::Starts(text) => name.starts_with(text.as_str()),
+            NamePattern::Ends(text) => name.ends_with(text.as_str()),
+            NamePattern::Contains(text) => name.contains(text.as_str()),
+        }
+    }
+
     fn exact(&self) -> Option<&str> {
         match self {
             NamePattern::Is(name) => Some(name),
@@ -55,12 +66,7 @@ impl NameFilter {
     pub fn matches(&self, name: &str) -> bool {
         match self {
             NameFilter::All => true,
-            NameFilter::Matching(patterns) => patterns.iter().any(|pattern| match pattern {
-                NamePattern::Is(text) => name == text,
-                NamePattern::Starts(text) => name.starts_with(text.as_str()),
-                NamePattern::Ends(text) => name.ends_with(text.as_str()),
-                NamePattern::Contains(text) => name.contains(text.as_str()),
-            }),
+            NameFilter::Matching(patterns) => patterns.iter().any(|pattern| pattern.matches(name)),
         }
     }
 
@@ -88,6 +94,34 @@ pub struct Listing {
     pub users: Users,
     /// The language, if the resource is a page.
     pub language: Option<Language>,
+}
+
+/// A page and what is known of it.
+#[derive(Clone, Debug)]
+pub struct PageView {
+    /// The page at its newest revision.
+    pub page: Page,
+    /// What it is called, and where it lies.
+    pub node: Node,
+    /// What it lies on.
+    pub parent: Option<Node>,
+    /// Its language.
+    pub language: Option<Language>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// By whom.
+    pub created_by: UserId,
+    /// Those who are named here.
+    pub users: Users,
+}
+
+/// A page that was found by what it carries.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FoundPage {
+    /// The page.
+    pub node: Node,
+    /// Its newest revision.
+    pub revision: Revision,
 }
 
 /// All revisions of a file.

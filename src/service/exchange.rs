@@ -8,8 +8,8 @@ use crate::dialect::{
 };
 use crate::fault::Fault;
 use crate::http::{Answer, AnswerBody, Head};
-use crate::model::{Address, Body, Content, Place, Principal, Timestamp, User, UserId};
-use crate::store::{NewAccount, NewToken, StoreError};
+use crate::model::{Address, Body, Content, Place, Principal, Right, Timestamp, User, UserId};
+use crate::store::{NewAccount, NewGroup, NewToken, StoreError};
 use bytes::{Bytes, BytesMut};
 use http::Method;
 use http::header::{self, HeaderMap};
@@ -91,6 +91,7 @@ impl Exchange<'_> {
             principal,
             at,
             base,
+            privacy: self.service.privacy,
             place,
             // Only a content can become a node, and random numbers cost a call into the kernel.
             uuid: match payload {
@@ -194,6 +195,36 @@ impl Exchange<'_> {
                 let history = self.told(store.file_history(id).await)?;
                 let much = history.revisions.len() >= OFFLOAD_PROPERTIES;
                 offload(much, self.number, move || reply(history)).await
+            }
+            Call::Page { id, reply } => reply(self.told(store.page(id).await)?),
+            Call::Permissions { page, reply } => reply(self.told(store.permissions(page).await)?),
+            Call::PagesWith { who, names, reply } => {
+                let pages = self.told(store.pages_with(&who, names).await)?;
+                let much = pages.len() >= OFFLOAD_PROPERTIES;
+                offload(much, self.number, move || reply(pages)).await
+            }
+            Call::ChangeUser { id, change, reply } => {
+                let changed = self.told(store.change_user(id, change).await);
+                self.service.verified.forget(id);
+                reply(changed?)
+            }
+            Call::Group { id, reply } => reply(self.told(store.group(id).await)?),
+            Call::Groups { reply } => reply(self.told(store.groups().await)?),
+            Call::AddGroup {
+                name,
+                members,
+                reply,
+            } => {
+                let group = NewGroup {
+                    name,
+                    members,
+                    uuid: Uuid::new_v4(),
+                    at,
+                };
+                reply(self.told(store.add_group(group).await)?)
+            }
+            Call::SetMembers { id, members, reply } => {
+                reply(self.told(store.set_members(id, members).await)?)
             }
             Call::User { id, reply } => reply(self.told(store.user(id).await)?),
             Call::Users { reply } => reply(self.told(store.users().await)?),
@@ -345,5 +376,13 @@ fn allow(principal: &Principal, place: Option<&Place>, need: Need) -> Result<(),
         Need::SignedIn if principal.is_anonymous() => Err(Fault::CredentialsNeeded),
         Need::SignedIn => Ok(()),
         Need::Right(right) => Ok(place.ok_or(Fault::UnknownPath)?.allow(principal, right)?),
+        Need::PageWriting => {
+            let place = place.ok_or(Fault::UnknownPath)?;
+            let right = match place.missing {
+                0 => Right::Update,
+                _ => Right::Create,
+            };
+            Ok(place.allow(principal, right)?)
+        }
     }
 }

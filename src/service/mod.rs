@@ -13,7 +13,7 @@ pub(crate) use exchange::now;
 pub use stream::AnswerStream;
 
 use crate::auth::{Hasher, Throttle, Verified};
-use crate::config::Limits;
+use crate::config::{Limits, Privacy};
 use crate::dialect::{DIALECTS, Dialect};
 use crate::fault::Fault;
 use crate::http::{Answer, AnswerBody, Head};
@@ -35,6 +35,7 @@ use tokio::sync::Notify;
 pub struct Service {
     store: Arc<dyn Store>,
     limits: Limits,
+    privacy: Privacy,
     /// Scheme and host of links, if they are not those of the request.
     public_url: Option<Arc<str>>,
     hasher: Hasher,
@@ -70,6 +71,7 @@ impl Service {
     pub async fn new(
         store: Arc<dyn Store>,
         limits: Limits,
+        privacy: Privacy,
         public_url: Option<String>,
     ) -> Result<Self, Box<dyn Error + Send + Sync>> {
         Ok(Service {
@@ -81,6 +83,7 @@ impl Service {
             public_url: public_url.map(|url| url.trim_end_matches('/').into()),
             store,
             limits,
+            privacy,
             requests: AtomicU64::new(0),
             failed: Notify::new(),
         })

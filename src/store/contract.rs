@@ -4,15 +4,16 @@
 //! `model::decide`; here stands what a store adds: what it finds, what it keeps, and what it must not write.
 
 use super::{
-    CHUNK_BYTES, INLINE_BYTES_MAX, Memory, NewAccount, NewToken, Setup, Sqlite, SqliteOptions,
-    Store, StoreError, Ticket,
+    CHUNK_BYTES, INLINE_BYTES_MAX, Memory, NewAccount, NewGroup, NewToken, Setup, Sqlite,
+    SqliteOptions, Store, StoreError, Ticket,
 };
 use crate::model::{
     Access, Address, Batch, Body, Change, Content, ContentId, DESCRIPTION_PROPERTY, Delete, Demand,
-    Done, Edit, File, FileDescription, FileView, Invalid, ListQuery, Listing, MediaType,
-    NameFilter, NamePattern, NodeId, NodeKind, Outcome, Place, Precondition, Principal, Property,
-    PropertyKey, Put, Refusal, ResourceId, Revision, Right, Rights, Role, Timestamp, Upload, User,
-    UserId,
+    Done, Edit, File, FileDescription, FileView, Grant, Grantee, GroupId, Invalid, ListQuery,
+    Listing, MediaType, NameFilter, NamePattern, NewPage, NodeId, NodeKind, Outcome, Page,
+    PageSeen, Permissions, Place, Precondition, Principal, Property, PropertyKey, Put, Refusal,
+    ResourceId, Restriction, Revision, Right, Rights, Role, Timestamp, Upload, User, UserChange,
+    UserId, WritePage, title_levels,
 };
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -810,7 +811,8 @@ fn rights_depend_on_the_role_and_on_whose_it_is() {
                     Place {
                         resource,
                         rights,
-                        page
+                        page,
+                        missing: 0,
                     },
                     "{said}"
                 );
@@ -1555,6 +1557,406 @@ fn the_newest_file_of_a_name_is_the_one_that_is_meant() {
 }
 
 // Accounts: `mindtouch.md` §10, §11.
+
+/// The levels of a title, to be made where they are missing.
+fn levels(title: &str) -> Vec<NewPage> {
+    title_levels(title)
+        .map(|name| NewPage {
+            name: name.parse().unwrap(),
+            uuid: Uuid::new_v4(),
+        })
+        .collect()
+}
+
+fn write_page(title: &str, value: &str, seen: Option<PageSeen>) -> Edit {
+    Edit::WritePage(WritePage {
+        below: levels(title),
+        content: text(value),
+        seen,
+    })
+}
+
+impl Client<'_> {
+    /// What comes of writing a page below home, whatever is there.
+    fn page(&self, title: &str, value: &str) -> Result<Page, Refusal> {
+        let outcome = self
+            .on(HOME)
+            .edit(write_page(title, value, Some(PageSeen::Any)));
+        outcome.map(|done| {
+            let Done::PageWritten(pages) = done else {
+                panic!("{done:?}")
+            };
+            pages.last().unwrap().clone()
+        })
+    }
+
+    fn made(&self, title: &str) -> ResourceId {
+        ResourceId::Node(self.page(title, title).unwrap().id)
+    }
+
+    fn rights(&self, resource: ResourceId) -> Rights {
+        let ResourceId::Node(id) = resource else {
+            panic!("{resource:?}")
+        };
+        let address = match self.locate(Address::File(id)) {
+            Ok(_) => Address::File(id),
+            Err(_) => Address::Page(id),
+        };
+        self.locate(address).unwrap().rights
+    }
+
+    /// Whether the client may read and write there.
+    fn may(&self, resource: ResourceId) -> (bool, bool) {
+        let rights = self.rights(resource);
+        let wrote = self.on(resource).write(vec![put("a", "1")]);
+        assert_eq!(wrote.is_ok(), rights.allow(Right::Update));
+        (rights.allow(Right::Read), rights.allow(Right::Update))
+    }
+
+    fn secure(&self, page: ResourceId, restriction: Restriction, grants: &[(Grantee, Role)]) {
+        let grants = grants
+            .iter()
+            .map(|&(grantee, role)| Grant { grantee, role });
+        let permissions = Permissions {
+            restriction,
+            grants: grants.collect(),
+        };
+        let edit = Edit::SetPermissions(Some(permissions));
+        assert_eq!(self.on(page).edit(edit), Ok(Done::PermissionsSet));
+    }
+
+    fn group(&self, name: &str, members: &[UserId]) -> Result<GroupId, StoreError> {
+        let group = NewGroup {
+            name: name.to_owned(),
+            members: members.to_vec(),
+            uuid: Uuid::new_v4(),
+            at: self.now,
+        };
+        wait(self.store.add_group(group)).map(|group| group.id)
+    }
+
+    /// The numbers of the pages that have such a property.
+    fn with(&self, names: NameFilter) -> Vec<NodeId> {
+        let pages = wait(self.store.pages_with(&self.who, names)).unwrap();
+        pages.into_iter().map(|page| page.node.id).collect()
+    }
+}
+
+#[test]
+fn a_page_is_made_with_all_levels_above_it_and_then_revised() {
+    every_store(|client| {
+        let at = |title: &str| {
+            let place = client.locate(Address::PageToBe(title.to_owned())).unwrap();
+            (place.resource, place.missing)
+        };
+        assert_eq!(at("A/B c"), (HOME, 2));
+        let page = client.at(5).page("A/B_c", "one").unwrap();
+        assert_eq!(
+            (page.revision, page.name.as_str()),
+            (Revision::FIRST, "B c")
+        );
+        assert_eq!(at("A/B_c"), (ResourceId::Node(page.id), 0));
+        assert_eq!(at("A/B c/D"), (ResourceId::Node(page.id), 1));
+        let above = wait(client.store.page(page.parent.unwrap())).unwrap();
+        assert_eq!(
+            (above.page.revision, above.page.content.size),
+            (Revision::FIRST, 0)
+        );
+        assert_eq!(above.parent.unwrap().id, NodeId::HOME);
+        let again = client.at(7).page("A/B c", "two").unwrap();
+        assert_eq!(
+            (again.id, again.revision),
+            (page.id, Revision::FIRST.next())
+        );
+        let view = wait(client.store.page(page.id)).unwrap();
+        assert_eq!(view.page, again);
+        assert_eq!(
+            (view.node.path.as_str(), view.created_at),
+            ("A/B c", self::at(5))
+        );
+        assert_eq!(client.bytes(&view.page.content), b"two");
+        assert!(view.users.contains_key(&UserId::ADMIN));
+        let home = wait(client.store.page(NodeId::HOME)).unwrap();
+        assert_eq!((home.page.revision, home.parent), (Revision::FIRST, None));
+        let missing = wait(client.store.page(NodeId::new(99).unwrap()));
+        assert_eq!(refusal(missing), Refusal::NoSuchPage);
+    });
+}
+
+#[test]
+fn who_writes_a_page_has_seen_its_newest_revision() {
+    every_store(|client| {
+        let write = |seen| client.at(9).edit(write_page("A", "x", seen)).map(drop);
+        let changed = |last| Err(Refusal::PageChanged { last });
+        assert_eq!(write(Some(PageSeen::At(at(5)))), changed(None));
+        client.at(5).page("A", "1").unwrap();
+        assert_eq!(write(None), changed(Some(at(5))));
+        assert_eq!(write(Some(PageSeen::At(at(4)))), changed(Some(at(5))));
+        assert_eq!(write(Some(PageSeen::At(at(5)))), Ok(()));
+        assert_eq!(write(Some(PageSeen::At(at(5)))), changed(Some(at(9))));
+        let new = client.edit(write_page("B", "x", None));
+        assert!(new.is_ok());
+    });
+}
+
+#[test]
+fn to_make_a_page_is_another_right_than_to_write_one() {
+    every_store(|client| {
+        client.page("A", "1").unwrap();
+        let viewer = client.user("vera", Role::Viewer);
+        for (title, required) in [("A", Right::Update), ("A/B", Right::Create)] {
+            match viewer.page(title, "x") {
+                Err(Refusal::Denied(denied)) => assert_eq!(denied.required, required),
+                other => panic!("{other:?}"),
+            }
+        }
+        let carl = client.user("carl", Role::Contributor);
+        carl.page("A/B", "x").unwrap();
+        assert_eq!(client.names(), [""; 0]);
+    });
+}
+
+#[test]
+fn permissions_are_inherited_until_a_page_has_its_own() {
+    every_store(|client| {
+        let (top, below) = (client.made("A"), client.made("A/B/C"));
+        let file = ResourceId::Node(client.on(below).upload("f", "1").id);
+        let carl = client.user("carl", Role::Contributor);
+        let nobody = client.anonymous();
+        let all = [top, below, file];
+        assert_eq!(all.map(|resource| carl.may(resource)), [(true, true); 3]);
+        client.secure(top, Restriction::SemiPublic, &[]);
+        assert_eq!(all.map(|resource| carl.may(resource)), [(true, false); 3]);
+        let carls = (Grantee::User(carl.who.id()), Role::Contributor);
+        client.secure(below, Restriction::Private, &[carls]);
+        assert_eq!(
+            all.map(|r| carl.may(r)),
+            [(true, false), (true, true), (true, true)]
+        );
+        assert_eq!(
+            all.map(|resource| nobody.rights(resource).allow(Right::Read)),
+            [true, false, false]
+        );
+        client.secure(top, Restriction::Private, &[]);
+        assert_eq!(carl.may(top), (false, false));
+        assert_eq!(carl.may(below), (true, true));
+        let ResourceId::Node(page) = below else {
+            panic!()
+        };
+        let permissions = || wait(client.store.permissions(page)).unwrap();
+        assert_eq!(permissions().grants.len(), 1);
+        let none = client.on(below).edit(Edit::SetPermissions(None));
+        assert_eq!(none, Ok(Done::PermissionsSet));
+        assert_eq!(permissions().restriction, Restriction::Private);
+        assert_eq!(permissions().grants, []);
+        assert_eq!(all.map(|resource| carl.may(resource)), [(false, false); 3]);
+        let top_again = client.on(top).edit(Edit::SetPermissions(None));
+        assert_eq!(top_again, Ok(Done::PermissionsSet));
+        assert_eq!(permissions(), Permissions::default());
+        assert_eq!(all.map(|resource| carl.may(resource)), [(true, true); 3]);
+    });
+}
+
+#[test]
+fn a_group_has_rights_as_long_as_somebody_is_in_it() {
+    every_store(|client| {
+        let page = client.made("A");
+        let (ann, bob) = (
+            client.user("ann", Role::Viewer),
+            client.user("bob", Role::Viewer),
+        );
+        let group = client
+            .group("Writers", &[ann.who.id(), ann.who.id()])
+            .unwrap();
+        client.secure(
+            page,
+            Restriction::Private,
+            &[
+                (Grantee::Group(group), Role::Contributor),
+                (Grantee::User(bob.who.id()), Role::Viewer),
+            ],
+        );
+        assert_eq!(
+            (ann.may(page), bob.may(page)),
+            ((true, true), (true, false))
+        );
+        let set = |members: Vec<UserId>| wait(client.store.set_members(group, members));
+        assert_eq!(set(vec![bob.who.id()]).unwrap().members, [bob.who.id()]);
+        assert_eq!(
+            (ann.may(page), bob.may(page)),
+            ((false, false), (true, true))
+        );
+        assert_eq!(set(vec![]).unwrap().members, []);
+        assert_eq!(
+            (ann.may(page), bob.may(page)),
+            ((false, false), (true, false))
+        );
+        let unknown = UserId::new(99).unwrap();
+        let missing = Refusal::NoSuchGrantee(Grantee::User(unknown));
+        assert_eq!(refusal(set(vec![bob.who.id(), unknown])), missing);
+        assert_eq!(refusal(client.group("Others", &[unknown])), missing);
+        assert_eq!(
+            refusal(client.group("wRITERS ", &[])),
+            Refusal::GroupNameTaken("wRITERS ".to_owned())
+        );
+        let group = wait(client.store.group(group)).unwrap();
+        assert_eq!((group.name.as_str(), group.members.len()), ("Writers", 0));
+        assert_eq!(wait(client.store.groups()).unwrap(), [group]);
+        let other = GroupId::new(7).unwrap();
+        assert_eq!(
+            refusal(wait(client.store.group(other))),
+            Refusal::NoSuchGroup
+        );
+        assert_eq!(
+            refusal(wait(client.store.set_members(other, vec![]))),
+            Refusal::NoSuchGroup
+        );
+    });
+}
+
+#[test]
+fn permissions_name_only_those_who_are_there_and_are_set_by_those_who_may() {
+    every_store(|client| {
+        let page = client.made("A");
+        for grantee in [
+            Grantee::User(UserId::new(99).unwrap()),
+            Grantee::Group(GroupId::new(1).unwrap()),
+        ] {
+            let edit = Edit::SetPermissions(Some(Permissions {
+                restriction: Restriction::Private,
+                grants: vec![Grant {
+                    grantee,
+                    role: Role::Viewer,
+                }],
+            }));
+            let outcome = client.on(page).edit(edit);
+            assert_eq!(outcome, Err(Refusal::NoSuchGrantee(grantee)));
+        }
+        let nobody = client.anonymous();
+        assert!(nobody.rights(page).allow(Right::Read));
+        let private = || {
+            Edit::SetPermissions(Some(Permissions {
+                restriction: Restriction::Private,
+                grants: Vec::new(),
+            }))
+        };
+        let carl = client.user("carl", Role::Contributor);
+        let denied = refusal(carl.on(page).write(vec![private()]));
+        assert!(matches!(denied, Refusal::Denied(_)), "{denied:?}");
+        let own = carl.made("A/Carl");
+        assert!(carl.on(own).write(vec![private()]).is_ok());
+        assert!(!carl.rights(own).allow(Right::Read));
+        assert!(carl.rights(own).allow(Right::ChangePermissions));
+        let file = ResourceId::Node(client.on(page).upload("f", "1").id);
+        let on_file = client.on(file).edit(private());
+        assert_eq!(on_file, Err(Refusal::NoSuchPage));
+    });
+}
+
+#[test]
+fn pages_are_found_by_the_names_of_their_properties() {
+    every_store(|client| {
+        let (one, two) = (client.made("One"), client.made("Two"));
+        for (page, name) in [
+            (one, "ab"),
+            (two, "ab"),
+            (two, "abc"),
+            (two, "b"),
+            (HOME, "*"),
+        ] {
+            client.on(page).put(name, "1");
+        }
+        let file = ResourceId::Node(client.upload("f", "1").id);
+        client.on(file).put("ab", "1");
+        client.on(ResourceId::User(UserId::ADMIN)).put("ab", "1");
+        client.on(ResourceId::Site).put("ab", "1");
+        let id = |resource| {
+            let ResourceId::Node(id) = resource else {
+                panic!("{resource:?}")
+            };
+            id
+        };
+        let (home, one_id, two_id) = (NodeId::HOME, id(one), id(two));
+        let matching = |pattern| NameFilter::Matching(vec![pattern]);
+        let is = |name: &str| matching(NamePattern::Is(name.to_owned()));
+        for (names, expected) in [
+            (is("ab"), vec![one_id, two_id]),
+            (is("a"), vec![]),
+            (is("*"), vec![home]),
+            (
+                matching(NamePattern::Starts("ab".to_owned())),
+                vec![one_id, two_id],
+            ),
+            (
+                matching(NamePattern::Starts("abc".to_owned())),
+                vec![two_id],
+            ),
+            (
+                matching(NamePattern::Ends("b".to_owned())),
+                vec![one_id, two_id],
+            ),
+            (
+                matching(NamePattern::Contains("bc".to_owned())),
+                vec![two_id],
+            ),
+            (NameFilter::All, vec![home, one_id, two_id]),
+        ] {
+            assert_eq!(client.with(names.clone()), expected, "{names:?}");
+        }
+        client.on(one).put("ab", "2");
+        client.on(one).delete("ab");
+        assert_eq!(client.with(is("ab")), [two_id]);
+        client.on(one).put("ab", "3");
+        client.secure(two, Restriction::Private, &[]);
+        let nobody = client.anonymous();
+        assert_eq!(nobody.with(is("ab")), [one_id]);
+        assert_eq!(client.with(is("ab")), [one_id, two_id]);
+        let page = &wait(client.store.pages_with(&client.who, is("b"))).unwrap()[0];
+        assert_eq!(
+            (page.node.path.as_str(), page.revision),
+            ("Two", Revision::FIRST)
+        );
+    });
+}
+
+#[test]
+fn an_account_can_be_changed_in_part() {
+    every_store(|client| {
+        let ann = client.user("ann", Role::Viewer).who.id();
+        let change = |change| wait(client.store.change_user(ann, change)).unwrap();
+        let user = change(UserChange {
+            email: Some("a@b".to_owned()),
+            role: Some(Role::Manager),
+            ..UserChange::default()
+        });
+        assert_eq!(
+            (user.email.as_deref(), user.role),
+            (Some("a@b"), Role::Manager)
+        );
+        let user = change(UserChange {
+            full_name: Some("Ann".to_owned()),
+            access: Some(Access::Disabled),
+            ..UserChange::default()
+        });
+        assert_eq!(user.email.as_deref(), Some("a@b"));
+        assert_eq!(
+            (user.full_name.as_str(), user.access),
+            ("Ann", Access::Disabled)
+        );
+        assert_eq!(wait(client.store.user(ann)).unwrap(), user);
+        let user = change(UserChange {
+            email: Some(String::new()),
+            ..UserChange::default()
+        });
+        assert_eq!((user.email.as_deref(), user.role), (None, Role::Manager));
+        let nobody = wait(
+            client
+                .store
+                .change_user(UserId::new(99).unwrap(), UserChange::default()),
+        );
+        assert_eq!(refusal(nobody), Refusal::NoSuchUser);
+    });
+}
 
 #[test]
 fn an_account_is_found_by_its_name_in_any_case_and_its_name_is_taken_once() {

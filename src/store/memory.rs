@@ -3,17 +3,21 @@
 //! It keeps nothing when it is dropped. It exists to be read beside the contract, to say what [`super::Sqlite`] must
 //! answer, and to embed the service where nothing needs to last.
 
-use super::{Account, CHUNK_BYTES, NewAccount, NewToken, Store, StoreError, Ticket, folded};
+use super::{
+    Account, CHUNK_BYTES, NewAccount, NewGroup, NewToken, Store, StoreError, Ticket, folded,
+};
 use crate::model::{
-    Access, Address, Batch, Body, Change, ContentId, DESCRIPTION_PROPERTY, Done, Edit, File,
-    FileHistory, FileView, Found, Ground, Language, ListQuery, Listing, NextIds, Node, NodeId,
-    NodeKind, NodeName, Outcome, Place, Principal, Property, PropertyId, PropertyKey, PropertyName,
-    Refusal, ResourceId, Revision, Role, Snapshot, Timestamp, User, UserId, Users, decide,
-    rights_on,
+    Access, Address, Batch, Body, Change, Content, ContentId, DESCRIPTION_PROPERTY, Done, Edit,
+    File, FileHistory, FileView, Found, FoundPage, Grant, Grantee, Ground, Group, GroupId,
+    Language, ListQuery, Listing, MediaType, NameFilter, NewPage, NextIds, Node, NodeId, NodeKind,
+    NodeName, Outcome, Page, PageGround, PageView, Permissions, Place, Principal, Property,
+    PropertyId, PropertyKey, PropertyName, Refusal, ResourceId, Revision, Right, Rights, Role,
+    Snapshot, Timestamp, User, UserChange, UserId, Users, decide, rights_on, title_levels,
 };
 use bytes::{Bytes, BytesMut};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use uuid::Uuid;
 
 /// A store in memory.
 #[derive(Debug)]
@@ -26,6 +30,7 @@ struct State {
     contents: BTreeMap<ContentId, Vec<Bytes>>,
     staged: BTreeSet<ContentId>,
     accounts: BTreeMap<UserId, Account>,
+    groups: BTreeMap<GroupId, Group>,
     tokens: BTreeMap<[u8; 32], (UserId, Timestamp)>,
     next: NextIds,
     next_content: ContentId,
@@ -39,7 +44,30 @@ struct StoredNode {
     name: NodeName,
     deleted: bool,
     language: Option<Language>,
+    created_at: Timestamp,
+    created_by: UserId,
+    permissions: Option<Permissions>,
+    /// Of a file.
     revisions: Vec<File>,
+    /// Of a page: its newest revision.
+    page: Option<Page>,
+}
+
+impl StoredNode {
+    fn of_page(page: &Page) -> Self {
+        StoredNode {
+            kind: NodeKind::Page,
+            parent: page.parent,
+            name: page.name.clone(),
+            deleted: false,
+            language: None,
+            created_at: page.modified_at,
+            created_by: page.modified_by,
+            permissions: None,
+            revisions: Vec::new(),
+            page: Some(page.clone()),
+        }
+    }
 }
 
 impl Memory {
@@ -69,14 +97,16 @@ impl Memory {
                 },
             )
         };
-        let home = StoredNode {
-            kind: NodeKind::Page,
+        let home = StoredNode::of_page(&Page {
+            id: NodeId::HOME,
+            uuid: Uuid::nil(),
             parent: None,
             name: "home".parse().expect("a name"),
-            deleted: false,
-            language: None,
-            revisions: Vec::new(),
-        };
+            revision: Revision::FIRST,
+            content: Content::inline(MediaType::text_utf8(), Bytes::new()),
+            modified_at: at,
+            modified_by: UserId::ADMIN,
+        });
         let first = NodeId::HOME.next();
         Memory(Mutex::new(State {
             nodes: BTreeMap::from([(NodeId::HOME, home)]),
@@ -87,6 +117,7 @@ impl Memory {
                 account(UserId::ADMIN, "admin", Role::Admin, Some(admin_password)),
                 account(UserId::ANONYMOUS, "Anonymous", Role::Viewer, None),
             ]),
+            groups: BTreeMap::new(),
             tokens: BTreeMap::new(),
             next: NextIds {
                 property: PropertyId::new(1).expect("an id"),
@@ -106,6 +137,13 @@ impl Memory {
             work(&mut state)
         })
     }
+}
+
+/// Members by number, each once.
+fn sorted(mut members: Vec<UserId>) -> Vec<UserId> {
+    members.sort_unstable();
+    members.dedup();
+    members
 }
 
 impl State {
@@ -130,21 +168,29 @@ impl State {
         }
     }
 
-    fn page_titled(&self, title: &str) -> Result<NodeId, Refusal> {
-        let spaced = |name: &str| name.replace('_', " ");
-        super::title_levels(title).try_fold(NodeId::HOME, |above, level| {
+    /// As far down from a page as there are pages of these names, and how many are missing.
+    fn below<'a>(
+        &self,
+        from: NodeId,
+        names: impl ExactSizeIterator<Item = &'a str>,
+    ) -> (NodeId, usize) {
+        let (mut at, mut missing) = (from, names.len());
+        for name in names {
             let is_it = |node: &StoredNode| {
-                node.parent == Some(above) && spaced(node.name.as_str()) == level
+                let is_page = node.kind != NodeKind::File && !node.deleted;
+                is_page && node.parent == Some(at) && node.name.as_str() == name
             };
-            let mut pages = self
-                .nodes
-                .iter()
-                .filter(|(_, node)| node.kind != NodeKind::File && !node.deleted);
-            pages
-                .find(|(_, node)| is_it(node))
-                .map(|(&id, _)| id)
-                .ok_or(Refusal::NoSuchPage)
-        })
+            match self.nodes.iter().find(|(_, node)| is_it(node)) {
+                Some((&id, _)) => (at, missing) = (id, missing - 1),
+                None => break,
+            }
+        }
+        (at, missing)
+    }
+
+    fn nearest(&self, title: &str) -> (NodeId, usize) {
+        let levels: Vec<String> = title_levels(title).collect();
+        self.below(NodeId::HOME, levels.iter().map(String::as_str))
     }
 
     fn file_named(&self, page: NodeId, name: &NodeName) -> Option<NodeId> {
@@ -165,7 +211,11 @@ impl State {
         Ok(match address {
             Address::Site => ResourceId::Site,
             Address::Page(id) => self.page(*id).map(|_| ResourceId::Node(*id))?,
-            Address::PageTitled(title) => ResourceId::Node(self.page_titled(title)?),
+            Address::PageTitled(title) => match self.nearest(title) {
+                (page, 0) => ResourceId::Node(page),
+                _ => return Err(Refusal::NoSuchPage),
+            },
+            Address::PageToBe(title) => ResourceId::Node(self.nearest(title).0),
             Address::File(id) => ResourceId::Node(*id),
             Address::FileNamed { page, name } => match self.resolve(who, page)? {
                 ResourceId::Node(page) => {
@@ -189,23 +239,170 @@ impl State {
         })
     }
 
+    /// The permissions that count on a page.
+    fn permissions(&self, page: NodeId) -> Permissions {
+        let mut at = Some(page);
+        while let Some(node) = at.and_then(|id| self.nodes.get(&id)) {
+            if let Some(permissions) = &node.permissions {
+                return permissions.clone();
+            }
+            at = node.parent;
+        }
+        Permissions::default()
+    }
+
+    /// What a page gives, with what it grants to this principal.
+    fn page_ground(&self, who: &Principal, page: NodeId) -> Result<Ground, Refusal> {
+        let permissions = self.permissions(page);
+        let concerns = |grant: &&Grant| match grant.grantee {
+            Grantee::User(id) => id == who.id(),
+            Grantee::Group(id) => {
+                let group = self.groups.get(&id);
+                group.is_some_and(|group| group.members.contains(&who.id()))
+            }
+        };
+        let grants = permissions.grants.iter().filter(concerns);
+        let granted = grants.fold(Rights::NONE, |all, grant| all.or(grant.role.rights()));
+        Ok(Ground::Page(PageGround {
+            restriction: permissions.restriction,
+            granted,
+            maker: self.page(page)?.created_by,
+        }))
+    }
+
     fn place(&self, who: &Principal, resource: ResourceId) -> Result<Place, Refusal> {
         let (ground, page) = match resource {
             ResourceId::Site => (Ground::Site, None),
             ResourceId::User(id) if self.accounts.contains_key(&id) => (Ground::User(id), None),
             ResourceId::User(_) => return Err(Refusal::NoSuchUser),
-            ResourceId::Node(id) => match self.nodes.get(&id) {
-                Some(node) if node.kind != NodeKind::File => {
-                    self.page(id).map(|_| (Ground::Page, Some(id)))?
-                }
-                Some(_) | None => (Ground::Page, self.live_file(id)?.parent),
-            },
+            ResourceId::Node(id) => {
+                let page = match self.nodes.get(&id) {
+                    Some(node) if node.kind != NodeKind::File => self.page(id).map(|_| id)?,
+                    Some(_) | None => self.live_file(id)?.parent.ok_or(Refusal::FileRemoved)?,
+                };
+                (self.page_ground(who, page)?, Some(page))
+            }
         };
         Ok(Place {
             resource,
             rights: rights_on(who, ground),
             page,
+            missing: 0,
         })
+    }
+
+    fn found_page(&self, who: &Principal, from: NodeId, levels: &[NewPage]) -> Found {
+        let (at, missing) = self.below(from, levels.iter().map(|level| level.name.as_str()));
+        let page = self.page(at).ok().and_then(|node| node.page.clone());
+        match (page, self.place(who, ResourceId::Node(at))) {
+            (Some(page), Ok(place)) => Found::Page {
+                page: Box::new(page),
+                place,
+                missing,
+            },
+            (None, _) | (_, Err(_)) => Found::Nothing,
+        }
+    }
+
+    /// The first of these that is not there.
+    fn unknown(&self, grantees: impl IntoIterator<Item = Grantee>) -> Option<Grantee> {
+        grantees.into_iter().find(|grantee| match grantee {
+            Grantee::User(id) => !self.accounts.contains_key(id),
+            Grantee::Group(id) => !self.groups.contains_key(id),
+        })
+    }
+
+    fn check_members(&self, members: &[UserId]) -> Result<(), Refusal> {
+        match self.unknown(members.iter().map(|&id| Grantee::User(id))) {
+            Some(missing) => Err(Refusal::NoSuchGrantee(missing)),
+            None => Ok(()),
+        }
+    }
+
+    fn page_view(&self, id: NodeId) -> Result<PageView, StoreError> {
+        let stored = self.page(id)?;
+        let page = stored.page.clone().ok_or(Refusal::NoSuchPage)?;
+        Ok(PageView {
+            node: self.node(id)?,
+            parent: stored.parent.map(|id| self.node(id)).transpose()?,
+            language: super::language_of(stored.language.as_ref()),
+            created_at: stored.created_at,
+            created_by: stored.created_by,
+            users: self.users_of([page.modified_by, stored.created_by].iter()),
+            page,
+        })
+    }
+
+    fn pages_with(
+        &self,
+        who: &Principal,
+        names: &NameFilter,
+    ) -> Result<Vec<FoundPage>, StoreError> {
+        let mut found = Vec::new();
+        for (&id, node) in &self.nodes {
+            let resource = ResourceId::Node(id);
+            let has_it = self
+                .properties
+                .keys()
+                .any(|(owner, name)| *owner == resource && names.matches(name.as_str()));
+            let is_page = node.kind != NodeKind::File && has_it;
+            if is_page
+                && self
+                    .place(who, resource)
+                    .is_ok_and(|p| p.rights.allow(Right::Browse))
+            {
+                found.push(FoundPage {
+                    node: self.node(id)?,
+                    revision: node
+                        .page
+                        .as_ref()
+                        .map_or(Revision::FIRST, |page| page.revision),
+                });
+            }
+        }
+        Ok(found)
+    }
+
+    fn change_user(&mut self, id: UserId, change: UserChange) -> Result<Arc<User>, StoreError> {
+        let account = self.accounts.get_mut(&id).ok_or(Refusal::NoSuchUser)?;
+        let was = &account.user;
+        let email = change.email.or_else(|| was.email.clone());
+        account.user = Arc::new(User {
+            full_name: change.full_name.unwrap_or_else(|| was.full_name.clone()),
+            email: email.filter(|email| !email.is_empty()),
+            role: change.role.unwrap_or(was.role),
+            access: change.access.unwrap_or(was.access),
+            ..User::clone(was)
+        });
+        Ok(Arc::clone(&account.user))
+    }
+
+    fn add_group(&mut self, new: NewGroup) -> Result<Group, StoreError> {
+        let taken = |group: &Group| folded(&group.name) == folded(&new.name);
+        if self.groups.values().any(taken) {
+            return Err(Refusal::GroupNameTaken(new.name).into());
+        }
+        self.check_members(&new.members)?;
+        let last = self.groups.keys().next_back();
+        let id = last.map_or(GroupId::new(1), |last| Some(last.next()));
+        let group = Group {
+            id: id.ok_or(Refusal::NoSuchGroup)?,
+            name: new.name,
+            space: None,
+            members: sorted(new.members),
+        };
+        self.groups.insert(group.id, group.clone());
+        Ok(group)
+    }
+
+    fn set_members(&mut self, id: GroupId, members: Vec<UserId>) -> Result<Group, StoreError> {
+        if !self.groups.contains_key(&id) {
+            return Err(Refusal::NoSuchGroup.into());
+        }
+        self.check_members(&members)?;
+        let group = self.groups.get_mut(&id).ok_or(Refusal::NoSuchGroup)?;
+        group.members = sorted(members);
+        Ok(group.clone())
     }
 
     fn property(&self, resource: ResourceId, name: &PropertyName) -> Option<Property> {
@@ -236,7 +433,7 @@ impl State {
         }
     }
 
-    fn found(&self, change: &Change) -> Found {
+    fn found(&self, who: &Principal, change: &Change) -> Found {
         let property = |name| {
             self.property(change.resource, name)
                 .map_or(Found::Nothing, Found::Property)
@@ -254,11 +451,20 @@ impl State {
                 self.found_file(id, rename.as_ref())
             }
             (Edit::Remove, ResourceId::Node(id)) => self.found_file(id, None),
+            (Edit::WritePage(write), ResourceId::Node(id)) => {
+                self.found_page(who, id, &write.below)
+            }
+            (Edit::SetPermissions(Some(new)), _) => {
+                let unknown = self.unknown(new.grants.iter().map(|grant| grant.grantee));
+                unknown.map_or(Found::Nothing, Found::Unknown)
+            }
             (
-                Edit::Upload(_) | Edit::Revise { .. } | Edit::Remove,
+                Edit::Upload(_) | Edit::Revise { .. } | Edit::Remove | Edit::WritePage(_),
                 ResourceId::Site | ResourceId::User(_),
             )
-            | (Edit::Refused { .. } | Edit::SetLanguage(_), _) => Found::Nothing,
+            | (Edit::Refused { .. } | Edit::SetLanguage(_) | Edit::SetPermissions(None), _) => {
+                Found::Nothing
+            }
         }
     }
 
@@ -271,7 +477,7 @@ impl State {
         let found = batch
             .changes()
             .iter()
-            .map(|change| self.found(change))
+            .map(|change| self.found(&batch.by, change))
             .collect();
         let (outcomes, next) = decide(
             &Snapshot {
@@ -321,7 +527,11 @@ impl State {
                     name: file.name.clone(),
                     deleted: false,
                     language: None,
+                    created_at: file.modified_at,
+                    created_by: file.modified_by,
+                    permissions: None,
                     revisions: Vec::new(),
+                    page: None,
                 });
                 node.name = file.name.clone();
                 node.revisions.push(file.clone());
@@ -339,6 +549,20 @@ impl State {
                     node.deleted = true;
                 }
             }
+            Done::PageWritten(pages) => {
+                for page in pages {
+                    let new = || StoredNode::of_page(page);
+                    self.nodes.entry(page.id).or_insert_with(new).page = Some(page.clone());
+                }
+            }
+            Done::PermissionsSet => {
+                if let (Edit::SetPermissions(new), ResourceId::Node(id)) =
+                    (&change.edit, change.resource)
+                    && let Some(node) = self.nodes.get_mut(&id)
+                {
+                    node.permissions.clone_from(new);
+                }
+            }
         }
     }
 
@@ -349,7 +573,13 @@ impl State {
             let content = match done {
                 Done::Put(property) => &property.content,
                 Done::Uploaded { file, .. } => &file.content,
-                Done::Deleted(_) | Done::LanguageSet | Done::Removed => continue,
+                Done::PageWritten(pages) => match pages.last() {
+                    Some(page) => &page.content,
+                    None => continue,
+                },
+                Done::Deleted(_) | Done::LanguageSet | Done::Removed | Done::PermissionsSet => {
+                    continue;
+                }
             };
             match &content.body {
                 Body::Stored(id) if !staged.remove(id) => {
@@ -509,6 +739,11 @@ impl Store for Memory {
 
     fn locate(&self, who: &Principal, address: Address) -> Ticket<Place> {
         self.answer(|state| {
+            if let Address::PageToBe(title) = &address {
+                let (page, missing) = state.nearest(title);
+                let place = state.place(who, ResourceId::Node(page))?;
+                return Ok(Place { missing, ..place });
+            }
             let resource = state.resolve(who, &address)?;
             match address {
                 // The kind of node has to fit the way that pointed there.
@@ -516,6 +751,7 @@ impl Store for Memory {
                 Address::Site
                 | Address::Page(_)
                 | Address::PageTitled(_)
+                | Address::PageToBe(_)
                 | Address::FileNamed { .. }
                 | Address::CurrentUser
                 | Address::User(_)
@@ -554,6 +790,21 @@ impl Store for Memory {
             view.properties.users.extend(state.users_of(writers));
             Ok(FileHistory { view, revisions })
         })
+    }
+
+    fn page(&self, id: NodeId) -> Ticket<PageView> {
+        self.answer(|state| state.page_view(id))
+    }
+
+    fn permissions(&self, page: NodeId) -> Ticket<Permissions> {
+        self.answer(|state| {
+            state.page(page)?;
+            Ok(state.permissions(page))
+        })
+    }
+
+    fn pages_with(&self, who: &Principal, names: NameFilter) -> Ticket<Vec<FoundPage>> {
+        self.answer(|state| state.pages_with(who, &names))
     }
 
     fn stage(&self, _at: Timestamp) -> Ticket<ContentId> {
@@ -632,6 +883,26 @@ impl Store for Memory {
 
     fn add_account(&self, account: NewAccount) -> Ticket<Arc<User>> {
         self.answer(|state| state.add_account(account))
+    }
+
+    fn change_user(&self, user: UserId, change: UserChange) -> Ticket<Arc<User>> {
+        self.answer(|state| state.change_user(user, change))
+    }
+
+    fn group(&self, id: GroupId) -> Ticket<Group> {
+        self.answer(|state| Ok(state.groups.get(&id).ok_or(Refusal::NoSuchGroup)?.clone()))
+    }
+
+    fn groups(&self) -> Ticket<Vec<Group>> {
+        self.answer(|state| Ok(state.groups.values().cloned().collect()))
+    }
+
+    fn add_group(&self, group: NewGroup) -> Ticket<Group> {
+        self.answer(|state| state.add_group(group))
+    }
+
+    fn set_members(&self, group: GroupId, members: Vec<UserId>) -> Ticket<Group> {
+        self.answer(|state| state.set_members(group, members))
     }
 
     fn set_password(&self, user: UserId, password: String) -> Ticket<()> {

@@ -12,9 +12,10 @@ pub use memory::Memory;
 pub use sqlite::{OpenError, Setup, Sqlite, SqliteOptions};
 
 use crate::model::{
-    Address, Batch, ContentId, File, FileHistory, FileView, Language, ListQuery, Listing,
-    NameFilter, NodeId, Outcome, Place, Principal, Property, PropertyKey, PropertyName, Refusal,
-    ResourceId, Revision, Role, SHOWN_BYTES, Timestamp, User, UserId,
+    Address, Batch, ContentId, File, FileHistory, FileView, FoundPage, Group, GroupId, Language,
+    ListQuery, Listing, NameFilter, NodeId, Outcome, PageView, Permissions, Place, Principal,
+    Property, PropertyKey, PropertyName, Refusal, ResourceId, Revision, Role, SHOWN_BYTES,
+    Timestamp, User, UserChange, UserId,
 };
 use bytes::Bytes;
 use std::error::Error;
@@ -57,6 +58,15 @@ pub trait Store: Send + Sync {
     /// All revisions of a file, with what is known of it now.
     fn file_history(&self, id: NodeId) -> Ticket<FileHistory>;
 
+    /// A page at its newest revision, and where it lies.
+    fn page(&self, id: NodeId) -> Ticket<PageView>;
+
+    /// Who may do what on a page: what is said there or, if nothing is, above it.
+    fn permissions(&self, page: NodeId) -> Ticket<Permissions>;
+
+    /// The pages that have a property of such a name and that the principal may see, by number.
+    fn pages_with(&self, who: &Principal, names: NameFilter) -> Ticket<Vec<FoundPage>>;
+
     /// Begins a content that will come in pieces.
     fn stage(&self, at: Timestamp) -> Ticket<ContentId>;
 
@@ -80,6 +90,22 @@ pub trait Store: Send + Sync {
 
     /// Makes an account. [`Refusal::UserNameTaken`] if its name is taken.
     fn add_account(&self, account: NewAccount) -> Ticket<Arc<User>>;
+
+    /// Changes what is known of an account.
+    fn change_user(&self, user: UserId, change: UserChange) -> Ticket<Arc<User>>;
+
+    /// The group of this number.
+    fn group(&self, id: GroupId) -> Ticket<Group>;
+
+    /// All groups, by number.
+    fn groups(&self) -> Ticket<Vec<Group>>;
+
+    /// Makes a group for the whole site. [`Refusal::GroupNameTaken`] if its name is taken,
+    /// [`Refusal::NoSuchGrantee`] if one of its members is not there.
+    fn add_group(&self, group: NewGroup) -> Ticket<Group>;
+
+    /// Says who is in a group. [`Refusal::NoSuchGrantee`] if one of them is not there.
+    fn set_members(&self, group: GroupId, members: Vec<UserId>) -> Ticket<Group>;
 
     /// Replaces the password of an account and ends all its tokens.
     fn set_password(&self, user: UserId, password: String) -> Ticket<()>;
@@ -116,6 +142,19 @@ pub struct NewAccount {
     pub role: Role,
     /// Argon2id as a PHC string.
     pub password: String,
+    /// Its name in all other systems.
+    pub uuid: Uuid,
+    /// When it is made.
+    pub at: Timestamp,
+}
+
+/// A group to be made.
+#[derive(Clone, Debug)]
+pub struct NewGroup {
+    /// What it is called.
+    pub name: String,
+    /// Who is in it.
+    pub members: Vec<UserId>,
     /// Its name in all other systems.
     pub uuid: Uuid,
     /// When it is made.
@@ -204,19 +243,6 @@ impl<T> Future for Ticket<T> {
             State::Ready(result) => Poll::Ready(result.take().unwrap_or(Err(StoreError::Closed))),
         }
     }
-}
-
-/// The levels of a page title, from the top: blanks and underscores are the same, and `home` itself has none.
-fn title_levels(title: &str) -> impl Iterator<Item = String> + '_ {
-    let title = if title.eq_ignore_ascii_case("home") {
-        ""
-    } else {
-        title
-    };
-    title
-        .split('/')
-        .filter(|level| !level.is_empty())
-        .map(|level| level.replace('_', " "))
 }
 
 /// The language of a page for which nobody set one.

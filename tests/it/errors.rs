@@ -199,7 +199,15 @@ fn a_verb_that_a_path_does_not_know_is_405() {
         (&*format!("{file}/description"), "DELETE, GET, HEAD, PUT"),
         ("/users", "GET, HEAD, POST"),
         ("/users/authenticate", "GET, HEAD, POST"),
-        ("/users/1", "GET, HEAD"),
+        ("/users/1", "GET, HEAD, PUT"),
+        (&*format!("{file}/=a"), "DELETE, GET, HEAD, PUT"),
+        ("/pages/home", "GET, HEAD"),
+        ("/pages/home/contents", "GET, HEAD, POST"),
+        ("/pages/home/security", "DELETE, GET, HEAD, PUT"),
+        ("/site/search/properties", "GET, HEAD"),
+        ("/groups", "GET, HEAD, POST"),
+        ("/groups/1", "GET, HEAD"),
+        ("/groups/1/users", "GET, HEAD, PUT"),
         ("/users/1/password", "PUT"),
     ] {
         for method in ["DELETE", "POST", "PUT", "PATCH", "GET"] {

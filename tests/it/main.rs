@@ -22,6 +22,8 @@ mod harness;
 #[cfg(test)]
 mod names;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod single;
 #[cfg(test)]
 mod tidy;

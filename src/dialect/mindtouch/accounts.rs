@@ -1,12 +1,13 @@
 //! What can be done with accounts: look at them, make one, change a password, sign in (`mindtouch.md` §10, §11).
 
 use super::contents::whole;
-use super::request;
+use super::request::{self, Described};
 use super::response;
-use crate::dialect::{Call, Context, Finish, Next};
+use super::security::{self, NewGroup};
+use crate::dialect::{Call, Context, Finish, Next, Reply};
 use crate::fault::Fault;
 use crate::http::{Answer, Head};
-use crate::model::{Refusal, ResourceId, User, UserId};
+use crate::model::{Group, GroupId, Refusal, ResourceId, Right, User, UserChange, UserId};
 use http::{StatusCode, header};
 use std::sync::Arc;
 
@@ -64,6 +65,111 @@ pub(super) fn add(head: &Head) -> Result<Finish, Fault> {
             reply: Box::new(reply),
         })
     }))
+}
+
+/// `PUT users/{id}`: its owner says name and address, an administrator the rest as well
+pub(super) fn change(head: &Head) -> Finish {
+    let charset = request::charset(head);
+    Box::new(move |context, payload| {
+        let ResourceId::User(id) = context.place()?.resource else {
+            return Err(Refusal::NoSuchUser.into());
+        };
+        let Described { name, change } = request::user(&whole(payload), charset.as_deref())?;
+        Ok(Call::User {
+            id,
+            reply: Box::new(move |user| {
+                check_change(&context, &user, name.as_deref(), &change)?;
+                let reply = move |user: Arc<User>| {
+                    let document = response::user(&context, &user);
+                    Ok(Next::Say(Answer::document(StatusCode::OK, document)))
+                };
+                Ok(Next::Ask(Call::ChangeUser {
+                    id,
+                    change,
+                    reply: Box::new(reply),
+                }))
+            }),
+        })
+    })
+}
+
+/// Whether an account may be changed so.
+fn check_change(
+    context: &Context,
+    user: &User,
+    name: Option<&str>,
+    change: &UserChange,
+) -> Result<(), Fault> {
+    let refuse = |what: &str| Err(Fault::BadRequest(what.to_owned()));
+    if name.is_some_and(|name| name != user.name) {
+        return refuse("the name of an account cannot be changed: leave <username> out");
+    }
+    let role = change.role.filter(|role| *role != user.role);
+    let access = change.access.filter(|access| *access != user.access);
+    if role.is_none() && access.is_none() {
+        return Ok(());
+    }
+    match user.id {
+        UserId::ADMIN => refuse("the first account stays an active Admin: somebody has to be one"),
+        UserId::ANONYMOUS => {
+            refuse("the role of the anonymous account is fixed: restrict pages instead")
+        }
+        _ => Ok(context.place()?.allow(&context.principal, Right::Admin)?),
+    }
+}
+
+/// `GET groups`
+pub(super) fn groups() -> Finish {
+    Box::new(move |context, _| {
+        Ok(Call::Groups {
+            reply: Box::new(move |groups| {
+                let document = response::groups(&context, &groups);
+                Ok(Next::Say(Answer::document(StatusCode::OK, document)))
+            }),
+        })
+    })
+}
+
+/// What is said of a group.
+fn group_told(context: Context) -> Reply<Group> {
+    Box::new(move |group| {
+        let document = response::group(&context, &group);
+        Ok(Next::Say(Answer::document(StatusCode::OK, document)))
+    })
+}
+
+/// `GET groups/{id}`, and its users
+pub(super) fn group(id: GroupId) -> Finish {
+    Box::new(move |context, _| {
+        let reply = group_told(context);
+        Ok(Call::Group { id, reply })
+    })
+}
+
+/// `POST groups`
+pub(super) fn add_group(head: &Head) -> Finish {
+    let charset = request::charset(head);
+    Box::new(move |context, payload| {
+        let NewGroup { name, members } = security::group(&whole(payload), charset.as_deref())?;
+        Ok(Call::AddGroup {
+            name,
+            members,
+            reply: group_told(context),
+        })
+    })
+}
+
+/// `PUT groups/{id}/users`
+pub(super) fn set_members(id: GroupId, head: &Head) -> Finish {
+    let charset = request::charset(head);
+    Box::new(move |context, payload| {
+        let members = security::members(&whole(payload), charset.as_deref())?;
+        Ok(Call::SetMembers {
+            id,
+            members,
+            reply: group_told(context),
+        })
+    })
 }
 
 /// `PUT users/{id}/password`

@@ -60,9 +60,12 @@ fn file_answer(context: Context, outcome: Outcome) -> Result<Next, Fault> {
                 Some(file.revision),
             )))
         }
-        Done::Put(_) | Done::Deleted(_) | Done::LanguageSet | Done::Removed => {
-            Err(context.impossible())
-        }
+        Done::Put(_)
+        | Done::Deleted(_)
+        | Done::LanguageSet
+        | Done::Removed
+        | Done::PageWritten(_)
+        | Done::PermissionsSet => Err(context.impossible()),
     }
 }
 

@@ -10,12 +10,14 @@ mod files;
 mod format;
 mod json;
 mod names;
+mod pages;
 mod parameters;
 mod plan;
 mod properties;
 mod request;
 mod response;
 mod route;
+mod security;
 mod status;
 #[cfg(test)]
 mod tests;

@@ -105,6 +105,19 @@ impl Display for Encoded<'_> {
     }
 }
 
+/// A level of a path as a person's browser shows it, encoded once (RFC 3986).
+pub(super) fn once_encoded(level: &str) -> String {
+    let mut out = String::with_capacity(level.len());
+    for byte in level.bytes() {
+        match byte {
+            b if b.is_ascii_alphanumeric() || b"-._~!$'()*,:@".contains(&b) => out.push(b.into()),
+            // Adding to a string cannot fail.
+            b => write!(out, "%{b:02X}").unwrap_or_default(),
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -106,12 +106,12 @@ pub(super) fn cutoff(head: &Head) -> Result<u64, Fault> {
 
 /// `names` (§4): `*` is special at the start and at the end of an item.
 pub(super) fn name_filter(head: &Head) -> NameFilter {
-    let items = head
-        .query
-        .get("names")
-        .unwrap_or_default()
-        .split(',')
-        .filter(|item| !item.is_empty());
+    let items = head.query.get("names").unwrap_or_default().split(',');
+    name_patterns(items.filter(|item| !item.is_empty()))
+}
+
+/// Names, in which `*` is special at the start and at the end.
+pub(super) fn name_patterns<'a>(items: impl IntoIterator<Item = &'a str>) -> NameFilter {
     let mut patterns = Vec::new();
     for item in items {
         let (starts, rest) = item

@@ -7,7 +7,7 @@ use super::parameters::{file_revision, output, property_parameters, redirects};
 use super::request;
 use super::response::OwnerKind;
 use super::route::{Owner, Route};
-use super::{accounts, credentials, files, properties};
+use super::{accounts, credentials, files, pages, properties};
 use crate::config::Limits;
 use crate::dialect::{BodyPlan, Call, Credentials, Finish, Need, Plan};
 use crate::fault::Fault;
@@ -19,8 +19,8 @@ use std::sync::Arc;
 /// The longest password, in bytes.
 const PASSWORD_BYTES_MAX: u64 = 4096;
 
-/// The largest document that describes a user, in bytes.
-const USER_BYTES_MAX: u64 = 64 << 10;
+/// The largest document that describes a user, a group or the permissions of a page, in bytes.
+const DESCRIBED_BYTES_MAX: u64 = 1 << 20;
 
 /// What a verb on a path needs before its body is read.
 struct Handling {
@@ -112,6 +112,41 @@ fn handling(route: Route, method: &Method, head: &Arc<Head>, limits: &Limits) ->
             owned(owner, Right::Read, BodyPlan::Ignore, Ok(files::history()))
         }
         Route::FileDescription(owner) => file_description(owner, method, head, limits),
+        Route::Page(page) => {
+            let finish = redirects(&page, head).map(|()| pages::info());
+            owned(page, Right::Read, BodyPlan::Ignore, finish)
+        }
+        Route::PageContents(page, levels) => page_contents(page, levels, method, head, limits),
+        Route::Security(page) => security(page, method, head),
+        Route::SearchProperties => Handling {
+            address: Ok(None),
+            need: Need::Nothing,
+            body: BodyPlan::Ignore,
+            finish: pages::search(head),
+        },
+        Route::Groups if is_reading(method) => {
+            site(Right::Admin, BodyPlan::Ignore, Ok(accounts::groups()))
+        }
+        Route::Groups => {
+            let finish = Ok(accounts::add_group(head));
+            site(Right::Admin, described(head, "group"), finish)
+        }
+        Route::Group(id) => Handling {
+            address: Ok(None),
+            need: Need::SignedIn,
+            body: BodyPlan::Ignore,
+            finish: id.map(accounts::group),
+        },
+        Route::Members(id) if is_reading(method) => Handling {
+            address: Ok(None),
+            need: Need::SignedIn,
+            body: BodyPlan::Ignore,
+            finish: id.map(accounts::group),
+        },
+        Route::Members(id) => {
+            let finish = id.map(|id| accounts::set_members(id, head));
+            site(Right::Admin, described(head, "list of members"), finish)
+        }
         Route::Users => all_users(method, head),
         Route::Authenticate => Handling {
             address: Ok(None),
@@ -119,6 +154,10 @@ fn handling(route: Route, method: &Method, head: &Arc<Head>, limits: &Limits) ->
             body: BodyPlan::Ignore,
             finish: Ok(accounts::authenticate(head)),
         },
+        Route::User(user) if !is_reading(method) => {
+            let finish = Ok(accounts::change(head));
+            owned(user, Right::Update, described(head, "user"), finish)
+        }
         Route::User(user) => Handling {
             // Who asks may know who that is, even if it is nobody.
             need: match user.address {
@@ -259,9 +298,64 @@ fn all_users(method: &Method, head: &Arc<Head>) -> Handling {
     if is_reading(method) {
         return site(Right::Admin, BodyPlan::Ignore, Ok(accounts::all()));
     }
-    let too_large = format!("a user has at most {USER_BYTES_MAX} bytes");
-    let body = whole_body(USER_BYTES_MAX, too_large, request::xml_expected(head));
-    site(Right::Admin, body, accounts::add(head))
+    site(Right::Admin, described(head, "user"), accounts::add(head))
+}
+
+/// A small document about a user, a group or a page.
+fn described(head: &Head, what: &str) -> BodyPlan {
+    let too_large = format!("a {what} has at most {DESCRIBED_BYTES_MAX} bytes");
+    whole_body(DESCRIBED_BYTES_MAX, too_large, request::xml_expected(head))
+}
+
+/// `pages/{id}/contents`
+fn page_contents(
+    page: Owner,
+    levels: Result<Vec<NodeName>, Fault>,
+    method: &Method,
+    head: &Arc<Head>,
+    limits: &Limits,
+) -> Handling {
+    let parameters = redirects(&page, head);
+    if is_reading(method) {
+        let finish = parameters.map(|()| pages::contents(head));
+        return owned(page, Right::Read, BodyPlan::Ignore, finish);
+    }
+    let max = limits.property_bytes_max;
+    let body = BodyPlan::Content {
+        bytes_max: max,
+        too_large: format!("the text of a page has at most {max} bytes"),
+    };
+    let to_be = |address| {
+        if let Address::PageTitled(title) = address {
+            Address::PageToBe(title)
+        } else {
+            address
+        }
+    };
+    Handling {
+        address: page.address.map(to_be).map(Some),
+        need: Need::PageWriting,
+        body,
+        finish: parameters.and_then(|()| pages::write(levels?, head)),
+    }
+}
+
+/// `pages/{id}/security`
+fn security(page: Owner, method: &Method, head: &Head) -> Handling {
+    if is_reading(method) {
+        return owned(page, Right::Read, BodyPlan::Ignore, Ok(pages::security()));
+    }
+    if *method == Method::PUT {
+        let body = described(head, "page's permissions");
+        return owned(
+            page,
+            Right::ChangePermissions,
+            body,
+            Ok(pages::secure(head)),
+        );
+    }
+    let finish = Ok(pages::unsecure());
+    owned(page, Right::ChangePermissions, BodyPlan::Ignore, finish)
 }
 
 fn whole_body(bytes_max: u64, too_large: String, wrong_type: Option<Fault>) -> BodyPlan {

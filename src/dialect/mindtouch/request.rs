@@ -9,8 +9,8 @@ use crate::dialect::NewUser;
 use crate::fault::Fault;
 use crate::http::Head;
 use crate::model::{
-    Change, Charset, Content, Delete, Edit, Invalid, Language, MediaType, Precondition,
-    PropertyName, Put, Refusal, ResourceId, Role, not_xml,
+    Access, Change, Charset, Content, Delete, Edit, Invalid, Language, MediaType, Precondition,
+    PropertyName, Put, Refusal, ResourceId, Role, UserChange, not_xml,
 };
 use crate::xml::{self, Element, Event, Markup, Parser};
 use bytes::Bytes;
@@ -153,7 +153,7 @@ fn read_xml<'a>(text: &'a str, limits: &Limits) -> Result<Document<'a>, Fault> {
 }
 
 /// Reads to the root element, which must have this name and no namespace.
-fn root<'a>(parser: &mut Parser<'a>, name: &str) -> Result<Element<'a>, Fault> {
+pub(super) fn root<'a>(parser: &mut Parser<'a>, name: &str) -> Result<Element<'a>, Fault> {
     loop {
         match parser.next_event()? {
             Some(Event::Start(element)) if is_ours(parser, &element, name)? => return Ok(element),
@@ -172,7 +172,11 @@ fn root<'a>(parser: &mut Parser<'a>, name: &str) -> Result<Element<'a>, Fault> {
 
 /// Whether an element is the one of this name. It must not lie in a default namespace: to pass it over could mean to
 /// delete a property whose value was there.
-fn is_ours(parser: &Parser<'_>, element: &Element<'_>, name: &str) -> Result<bool, Fault> {
+pub(super) fn is_ours(
+    parser: &Parser<'_>,
+    element: &Element<'_>,
+    name: &str,
+) -> Result<bool, Fault> {
     if element.name != name {
         return Ok(false);
     }
@@ -183,7 +187,7 @@ fn is_ours(parser: &Parser<'_>, element: &Element<'_>, name: &str) -> Result<boo
     Ok(true)
 }
 
-fn text_inside<'a>(parser: &mut Parser<'a>) -> Result<Cow<'a, str>, Fault> {
+pub(super) fn text_inside<'a>(parser: &mut Parser<'a>) -> Result<Cow<'a, str>, Fault> {
     Ok(match parser.markup()? {
         Markup::Text(text) => text,
         Markup::Elements(text) => text.into(),
@@ -318,64 +322,93 @@ pub(super) fn check_description(text: &str, limits: &Limits) -> Result<(), Inval
     }
 }
 
-/// Reads the account of `POST users`.
+/// An account as a request describes it.
+#[derive(Debug, Default)]
+pub(super) struct Described {
+    pub(super) name: Option<String>,
+    pub(super) change: UserChange,
+}
+
+/// Reads `<user>`.
 ///
 /// # Errors
 /// A [`Fault`] if the document is not XML, or not an account.
-pub(super) fn new_user(
-    body: &[u8],
-    charset: Option<&str>,
-    password: String,
-) -> Result<NewUser, Fault> {
+pub(super) fn user(body: &[u8], charset: Option<&str>) -> Result<Described, Fault> {
     let text = xml::decode(body, charset)?;
     let mut parser = Parser::new(&text)?;
     root(&mut parser, "user")?;
-    let mut user = NewUser {
-        name: String::new(),
-        full_name: String::new(),
-        email: None,
-        role: Role::Contributor,
-        password,
-    };
+    let (mut name, mut change) = (None, UserChange::default());
     while let Some(event) = parser.next_event()? {
         let Event::Start(element) = event else {
             continue;
         };
         match element.name {
-            "username" => text_inside(&mut parser)?.trim().clone_into(&mut user.name),
-            "fullname" => text_inside(&mut parser)?
-                .trim()
-                .clone_into(&mut user.full_name),
-            "email" => {
-                user.email = Some(text_inside(&mut parser)?.trim().to_owned())
-                    .filter(|email| !email.is_empty());
-            }
+            "username" => name = Some(trimmed(&mut parser)?),
+            "fullname" => change.full_name = Some(trimmed(&mut parser)?),
+            // So it is shown to those who may not see it.
+            "email" if element.attribute("hidden") == Some("true") => parser.skip()?,
+            "email" => change.email = Some(trimmed(&mut parser)?),
             "role" => {
-                let name = text_inside(&mut parser)?;
-                user.role = Role::of_name(name.trim()).ok_or_else(|| {
+                let name = trimmed(&mut parser)?;
+                let role = Role::of_name(&name).ok_or_else(|| {
                     Fault::BadRequest(format!(
                         "'{name}' is not a role: it is one of None, Viewer, Contributor, Manager, Admin"
                     ))
                 })?;
+                change.role = Some(role);
+            }
+            "status" => {
+                change.access = Some(match trimmed(&mut parser)?.as_str() {
+                    "active" => Access::Active,
+                    "inactive" => Access::Disabled,
+                    other => {
+                        let what = format!("'{other}' is not a status: it is active or inactive");
+                        return Err(Fault::BadRequest(what));
+                    }
+                });
             }
             "permissions.user" => {}
             _ => parser.skip()?,
         }
     }
-    if user.name.is_empty() {
-        return Err(Fault::BadRequest(
-            "the user needs a name: give <username> a value".to_owned(),
-        ));
-    }
-    let too_long = |text: &str| text.len() > USER_TEXT_BYTES_MAX;
-    if too_long(&user.full_name) || user.email.as_deref().is_some_and(too_long) {
+    let too_long = |text: &Option<String>| {
+        text.as_ref()
+            .is_some_and(|text| text.len() > USER_TEXT_BYTES_MAX)
+    };
+    if too_long(&change.full_name) || too_long(&change.email) {
         return Err(Fault::BadRequest(format!(
             "<fullname> and <email> have at most {USER_TEXT_BYTES_MAX} bytes"
         )));
     }
-    if user.name.chars().count() > 255 || user.name.contains(|c: char| c == ':' || c.is_control()) {
+    Ok(Described { name, change })
+}
+
+fn trimmed(parser: &mut Parser<'_>) -> Result<String, Fault> {
+    Ok(text_inside(parser)?.trim().to_owned())
+}
+
+/// Reads the account of `POST users`.
+///
+/// # Errors
+/// As [`user`]; and if it has no name that an account can have.
+pub(super) fn new_user(
+    body: &[u8],
+    charset: Option<&str>,
+    password: String,
+) -> Result<NewUser, Fault> {
+    let Described { name, change } = user(body, charset)?;
+    let name = name.filter(|name| !name.is_empty()).ok_or_else(|| {
+        Fault::BadRequest("the user needs a name: give <username> a value".to_owned())
+    })?;
+    if name.chars().count() > 255 || name.contains(|c: char| c == ':' || c.is_control()) {
         let what = "a user name has at most 255 characters and neither ':' nor control characters";
         return Err(Fault::BadRequest(what.to_owned()));
     }
-    Ok(user)
+    Ok(NewUser {
+        name,
+        full_name: change.full_name.unwrap_or_default(),
+        email: change.email.filter(|email| !email.is_empty()),
+        role: change.role.unwrap_or(Role::Contributor),
+        password,
+    })
 }

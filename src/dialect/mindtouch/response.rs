@@ -1,18 +1,21 @@
 //! What came of a request becomes XML, element by element in the order of `mindtouch.md` §5 and §13.
 
-use super::names::Encoded;
+use super::names::{Encoded, once_encoded};
 use super::status::{Manner, of_refusal, title};
+use crate::config::{Addresses, EmailHash};
 use crate::dialect::Context;
 use crate::model::{
-    Access, Change, DESCRIPTION_PROPERTY, Delete, Done, Edit, File, FileHistory, FileView, Listing,
-    Node, NodeKind, Outcome, Principal, Property, PropertyName, Put, Refusal, ResourceId, Revision,
-    SHOWN_BYTES, Timestamp, User, UserId, Users,
+    Access, Change, DESCRIPTION_PROPERTY, Delete, Done, Edit, File, FileHistory, FileView,
+    FoundPage, Grant, Grantee, Group, Listing, Node, NodeKind, Outcome, PageView, Permissions,
+    Property, PropertyName, Put, Refusal, ResourceId, Revision, SHOWN_BYTES, Timestamp, User,
+    UserId, Users,
 };
 use crate::xml::{Writer, escaped_attribute, inside};
 use http::StatusCode;
 use md5::{Digest, Md5};
+use sha2::Sha256;
 use std::collections::BTreeMap;
-use std::fmt::{self, Display};
+use std::fmt::{Display, Write as _};
 use std::sync::Arc;
 
 /// About how many bytes the block of a property has, to reserve them at once.
@@ -50,32 +53,26 @@ impl Links {
     }
 }
 
-struct FromFn<F>(F);
-
-impl<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result> Display for FromFn<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (self.0)(f)
-    }
-}
-
-fn from_fn<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result>(f: F) -> FromFn<F> {
-    FromFn(f)
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Adding to a string cannot fail.
+        write!(text, "{byte:02x}").unwrap_or_default();
+        text
+    })
 }
 
 /// The people that an answer names. What is said of each is written once and then copied, since a list names the same
 /// few again and again.
 struct People<'a> {
-    base: &'a str,
-    viewer: &'a Principal,
+    context: &'a Context,
     users: &'a Users,
     written: BTreeMap<UserId, String>,
 }
 
 impl<'a> People<'a> {
-    fn new(base: &'a str, viewer: &'a Principal, users: &'a Users) -> Self {
+    fn new(context: &'a Context, users: &'a Users) -> Self {
         People {
-            base,
-            viewer,
+            context,
             users,
             written: BTreeMap::new(),
         }
@@ -86,36 +83,42 @@ impl<'a> People<'a> {
         let Some(user) = self.users.get(&id) else {
             return;
         };
-        let (base, viewer) = (self.base, self.viewer);
+        let context = self.context;
         let inside = self.written.entry(id).or_insert_with(|| {
             inside(|xml| {
-                xml.attribute("id", id)
-                    .attribute("href", format_args!("{base}/@api/deki/users/{id}"));
-                user_children(xml, user, viewer);
+                let href = format_args!("{}/@api/deki/users/{id}", context.base);
+                xml.attribute("id", id).attribute("href", href);
+                user_children(xml, user, context);
             })
         });
         xml.element_with(element, inside);
     }
 }
 
-/// Who a user is (`mindtouch.md` §5.2). The address is shown to the user alone.
-fn user_children(xml: &mut Writer, user: &User, viewer: &Principal) {
+/// Who a user is (`mindtouch.md` §5.2). The address is shown to the user alone, unless the settings or the key of the
+/// site say otherwise.
+fn user_children(xml: &mut Writer, user: &User, context: &Context) {
     xml.element("nick", &user.name)
         .element("username", &user.name)
         .element("fullname", &user.full_name);
     let email = user.email.as_deref();
-    if viewer.id() == user.id {
+    if context.principal.id() == user.id || context.privacy.addresses == Addresses::Shown {
         xml.element("email", email.unwrap_or_default());
     } else {
         xml.start("email").attribute("hidden", "true").end("email");
     }
     if let Some(email) = email {
-        let hash = Md5::digest(email.trim().to_lowercase());
-        let hash = from_fn(move |f| hash.iter().try_for_each(|byte| write!(f, "{byte:02x}")));
+        let email = email.trim().to_lowercase();
+        let hash = match context.privacy.email_hash {
+            EmailHash::Md5 => hex(&Md5::digest(email)),
+            EmailHash::Sha256 => hex(&Sha256::digest(email)),
+            EmailHash::Off => String::new(),
+        };
+        let picture = if hash.is_empty() { "no-email" } else { &hash };
         xml.element("hash.email", &hash);
         xml.element(
             "uri.gravatar",
-            format_args!("http://www.gravatar.com/avatar/{hash}.png"),
+            format_args!("http://www.gravatar.com/avatar/{picture}.png"),
         );
     }
 }
@@ -143,7 +146,7 @@ struct Blocks<'a> {
 impl<'a> Blocks<'a> {
     fn new(context: &'a Context, links: &Links, users: &'a Users) -> Self {
         Blocks {
-            people: People::new(&context.base, &context.principal, users),
+            people: People::new(context, users),
             link: escaped_attribute(&format!("{}/", links.properties)),
             moment: None,
         }
@@ -266,7 +269,11 @@ pub(super) fn batch(
         let (property, telling) = match done {
             Done::Put(property) => (property, Telling::Written),
             Done::Deleted(property) => (property, Telling::Deleted),
-            Done::LanguageSet | Done::Uploaded { .. } | Done::Removed => continue,
+            Done::LanguageSet
+            | Done::Uploaded { .. }
+            | Done::Removed
+            | Done::PageWritten(_)
+            | Done::PermissionsSet => continue,
         };
         blocks.write(&mut xml, property, SHOWN_BYTES, telling);
     }
@@ -296,9 +303,12 @@ impl ChangeName {
                 ChangeName::Good(name.clone())
             }
             Edit::Refused { name, .. } => ChangeName::Bad(name.clone()),
-            Edit::SetLanguage(_) | Edit::Upload(_) | Edit::Revise { .. } | Edit::Remove => {
-                ChangeName::Bad(String::new())
-            }
+            Edit::SetLanguage(_)
+            | Edit::Upload(_)
+            | Edit::Revise { .. }
+            | Edit::Remove
+            | Edit::WritePage(_)
+            | Edit::SetPermissions(_) => ChangeName::Bad(String::new()),
         }
     }
 
@@ -390,7 +400,7 @@ fn start_file(
 ) {
     let (base, id) = (&context.base, file.id);
     let href = format!("{base}/@api/deki/files/{id}");
-    let mut people = People::new(base, &context.principal, &properties.users);
+    let mut people = People::new(context, &properties.users);
     xml.start("file")
         .attribute("id", id)
         .attribute("revision", file.revision);
@@ -416,10 +426,167 @@ fn start_file(
     if parent.kind != NodeKind::File {
         xml.start("page.parent").attribute("id", parent.id);
         xml.attribute("href", format_args!("{base}/@api/deki/pages/{}", parent.id));
-        xml.element("title", &parent.name)
-            .element("path", &parent.path)
-            .end("page.parent");
+        title_and_path(xml, parent);
+        xml.end("page.parent");
     }
+}
+
+/// `<title>` and `<path>`: a title shows blanks, a path has underscores.
+fn title_and_path(xml: &mut Writer, node: &Node) {
+    xml.element("title", &node.name)
+        .element("path", node.path.replace(' ', "_"));
+}
+
+/// The start of `<page>`, and what every answer that names a page says of it (§9).
+fn start_page(xml: &mut Writer, context: &Context, node: &Node, revision: Revision) {
+    let (base, id) = (&context.base, node.id);
+    xml.start("page")
+        .attribute("id", id)
+        .attribute("revision", revision)
+        .attribute("href", format_args!("{base}/@api/deki/pages/{id}"));
+}
+
+/// Where a person finds a page, what it is called, and that there is one namespace.
+fn page_children(xml: &mut Writer, context: &Context, node: &Node) {
+    let path = node.path.replace(' ', "_");
+    let levels: Vec<String> = path.split('/').map(once_encoded).collect();
+    xml.element(
+        "uri.ui",
+        format_args!("{}/{}", context.base, levels.join("/")),
+    );
+    title_and_path(xml, node);
+    xml.element("namespace", "main");
+}
+
+/// The answer about a page (§14).
+pub(super) fn page(context: &Context, view: &PageView) -> String {
+    let mut xml = Writer::with_capacity(1536);
+    let PageView {
+        page, node, parent, ..
+    } = view;
+    let mut people = People::new(context, &view.users);
+    let href = format!("{}/@api/deki/pages/{}", context.base, page.id);
+    start_page(&mut xml, context, node, page.revision);
+    page_children(&mut xml, context, node);
+    if let Some(language) = &view.language {
+        xml.element("language", language);
+    }
+    xml.element("date.created", view.created_at);
+    people.write(&mut xml, "user.createdby", view.created_by);
+    xml.element("date.edited", page.modified_at);
+    people.write(&mut xml, "user.author", page.modified_by);
+    xml.start("contents")
+        .attribute("type", &page.content.media_type)
+        .attribute("size", page.content.size)
+        .attribute("href", format_args!("{href}/contents"))
+        .end("contents");
+    if let Some(parent) = parent {
+        xml.start("page.parent").attribute("id", parent.id);
+        let base = &context.base;
+        xml.attribute("href", format_args!("{base}/@api/deki/pages/{}", parent.id));
+        title_and_path(&mut xml, parent);
+        xml.end("page.parent");
+    }
+    xml.end("page");
+    xml.finish()
+}
+
+/// The answer to whoever wrote a page (§14).
+pub(super) fn edit(context: &Context, view: &PageView, revision: Revision) -> String {
+    let mut xml = Writer::with_capacity(256);
+    xml.start("edit").attribute("status", "success");
+    start_page(&mut xml, context, &view.node, revision);
+    title_and_path(&mut xml, &view.node);
+    xml.end("page").end("edit");
+    xml.finish()
+}
+
+/// How much an answer says of each page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// Where it is.
+    Short,
+    /// What it is called as well.
+    Verbose,
+}
+
+/// The answer with the pages that were found (§9).
+pub(super) fn pages(context: &Context, pages: &[FoundPage], detail: Detail) -> String {
+    let mut xml = Writer::with_capacity(32 + pages.len() * 256);
+    xml.start("pages");
+    for FoundPage { node, revision } in pages {
+        start_page(&mut xml, context, node, *revision);
+        if detail == Detail::Verbose {
+            page_children(&mut xml, context, node);
+        }
+        xml.end("page");
+    }
+    xml.end("pages");
+    xml.finish()
+}
+
+/// The answer with the permissions of a page, in the form in which they are set (§11).
+pub(super) fn security(context: &Context, permissions: &Permissions) -> String {
+    let base = &context.base;
+    let mut xml = Writer::with_capacity(256 + permissions.grants.len() * 160);
+    xml.start("security").start("permissions.page");
+    xml.element("restriction", permissions.restriction.name())
+        .end("permissions.page");
+    xml.start("grants");
+    for Grant { grantee, role } in &permissions.grants {
+        xml.start("grant");
+        let (element, place, id) = match grantee {
+            Grantee::User(id) => ("user", "users", id.get()),
+            Grantee::Group(id) => ("group", "groups", id.get()),
+        };
+        xml.start(element)
+            .attribute("id", id)
+            .attribute("href", format_args!("{base}/@api/deki/{place}/{id}"))
+            .end(element);
+        xml.start("permissions")
+            .element("role", role.name())
+            .end("permissions")
+            .end("grant");
+    }
+    xml.end("grants").end("security");
+    xml.finish()
+}
+
+/// The answer about a group.
+pub(super) fn group(context: &Context, group: &Group) -> String {
+    let mut xml = Writer::with_capacity(256 + group.members.len() * 64);
+    group_element(&mut xml, context, group);
+    xml.finish()
+}
+
+/// The answer with all groups.
+pub(super) fn groups(context: &Context, groups: &[Group]) -> String {
+    let mut xml = Writer::with_capacity(128 + groups.len() * 512);
+    xml.start("groups").attribute("count", groups.len());
+    xml.attribute("href", format_args!("{}/@api/deki/groups", context.base));
+    for group in groups {
+        group_element(&mut xml, context, group);
+    }
+    xml.end("groups");
+    xml.finish()
+}
+
+fn group_element(xml: &mut Writer, context: &Context, group: &Group) {
+    let (base, id) = (&context.base, group.id);
+    let href = format!("{base}/@api/deki/groups/{id}");
+    xml.start("group")
+        .attribute("id", id)
+        .attribute("href", &href)
+        .element("groupname", &group.name);
+    xml.start("users")
+        .attribute("count", group.members.len())
+        .attribute("href", format_args!("{href}/users"));
+    for member in &group.members {
+        xml.start("user").attribute("id", member);
+        xml.attribute("href", format_args!("{base}/@api/deki/users/{member}"))
+            .end("user");
+    }
+    xml.end("users").end("group");
 }
 
 /// The description of a file: its property of that name, if that is text of at most so many bytes.
@@ -454,7 +621,7 @@ fn user_element(xml: &mut Writer, context: &Context, user: &User) {
     xml.start("user")
         .attribute("id", id)
         .attribute("href", format_args!("{base}/@api/deki/users/{id}"));
-    user_children(xml, user, &context.principal);
+    user_children(xml, user, context);
     let status = match user.access {
         Access::Active => "active",
         Access::Disabled => "inactive",

@@ -3,7 +3,9 @@
 use super::names::{Plus, decode};
 use super::response::OwnerKind;
 use crate::fault::Fault;
-use crate::model::{Address, NodeId, NodeName, UserId};
+use crate::model::{
+    Address, GroupId, NodeId, NodeName, PAGE_LEVELS_MAX, Refusal, UserId, title_levels,
+};
 
 /// What all paths of this dialect begin with.
 pub(super) const ROOT: [&str; 2] = ["@api", "deki"];
@@ -37,6 +39,20 @@ pub(super) enum Route {
     FileRevisions(Owner),
     /// `files/{id}/description`
     FileDescription(Owner),
+    /// `pages/{id}`
+    Page(Owner),
+    /// `pages/{id}/contents`, with the levels of the page's title if that is how it is addressed.
+    PageContents(Owner, Result<Vec<NodeName>, Fault>),
+    /// `pages/{id}/security`
+    Security(Owner),
+    /// `site/search/properties`
+    SearchProperties,
+    /// `groups`
+    Groups,
+    /// `groups/{id}`
+    Group(Result<GroupId, Fault>),
+    /// `groups/{id}/users`
+    Members(Result<GroupId, Fault>),
     /// `users`
     Users,
     /// `users/authenticate`
@@ -56,12 +72,16 @@ impl Route {
             | Route::FileOnPage(..)
             | Route::File(_)
             | Route::FileDescription(_) => &["DELETE", "GET", "HEAD", "PUT"],
-            Route::PropertyInfo(..)
-            | Route::FileInfo(_)
-            | Route::FileRevisions(_)
-            | Route::User(_) => &["GET", "HEAD"],
-            Route::NamedFile(..) => &["GET", "HEAD", "PUT"],
-            Route::Users => &["GET", "HEAD", "POST"],
+            Route::PropertyInfo(..) | Route::FileInfo(_) | Route::FileRevisions(_) => {
+                &["GET", "HEAD"]
+            }
+            Route::NamedFile(..) => &["DELETE", "GET", "HEAD", "PUT"],
+            Route::Page(_) | Route::SearchProperties | Route::Group(_) => &["GET", "HEAD"],
+            Route::PageContents(..) => &["GET", "HEAD", "POST"],
+            Route::Security(_) => &["DELETE", "GET", "HEAD", "PUT"],
+            Route::Members(_) => &["GET", "HEAD", "PUT"],
+            Route::User(_) => &["GET", "HEAD", "PUT"],
+            Route::Users | Route::Groups => &["GET", "HEAD", "POST"],
             Route::Authenticate => &["GET", "HEAD", "POST"],
             Route::Password(_) => &["PUT"],
         }
@@ -83,6 +103,7 @@ impl Route {
 
     fn of_segments(segments: &[&str]) -> Option<Self> {
         match *segments {
+            ["site", "search", "properties"] => Some(Route::SearchProperties),
             ["site", ref rest @ ..] => Self::of_owner(
                 Owner {
                     kind: OwnerKind::Site,
@@ -110,13 +131,24 @@ impl Route {
                 };
                 Self::of_file(owner, rest)
             }
-            ["pages", page, ref rest @ ..] => Self::of_owner(
-                Owner {
+            ["pages", page, ref rest @ ..] => {
+                let owner = Owner {
                     kind: OwnerKind::Page,
                     address: page_address(page),
-                },
-                rest,
-            ),
+                };
+                match *rest {
+                    [] => Some(Route::Page(owner)),
+                    ["contents"] => {
+                        let levels = levels(&owner);
+                        Some(Route::PageContents(owner, levels))
+                    }
+                    ["security"] => Some(Route::Security(owner)),
+                    _ => Self::of_owner(owner, rest),
+                }
+            }
+            ["groups"] => Some(Route::Groups),
+            ["groups", group] => Some(Route::Group(group_id(group))),
+            ["groups", group, "users"] => Some(Route::Members(group_id(group))),
             ["files", file, ref rest @ ..] => {
                 let owner = Owner {
                     kind: OwnerKind::File,
@@ -192,6 +224,31 @@ fn page_address(segment: &str) -> Result<Address, Fault> {
         Some(id) => Ok(Address::Page(NodeId::new(id).unwrap_or(nothing()))),
         None => Err(Fault::BadRequest("invalid pageid".to_owned())),
     }
+}
+
+/// The levels of the title in an address, as names that pages can have.
+fn levels(page: &Owner) -> Result<Vec<NodeName>, Fault> {
+    let Ok(Address::PageTitled(title)) = &page.address else {
+        return Ok(Vec::new());
+    };
+    let invalid = |what: String| Fault::BadRequest(format!("The page title is invalid: {what}."));
+    let levels: Vec<String> = title_levels(title).collect();
+    if levels.len() > PAGE_LEVELS_MAX {
+        return Err(invalid(format!(
+            "it has more than {PAGE_LEVELS_MAX} levels"
+        )));
+    }
+    let name = |level: &String| {
+        level
+            .parse()
+            .map_err(|fault| invalid(format!("'{level}': {fault}")))
+    };
+    levels.iter().map(name).collect()
+}
+
+fn group_id(segment: &str) -> Result<GroupId, Fault> {
+    let id = number(segment).ok_or(Fault::InvalidParameter("groupid"))?;
+    GroupId::new(id).ok_or(Refusal::NoSuchGroup.into())
 }
 
 fn file_address(segment: &str) -> Result<Address, Fault> {

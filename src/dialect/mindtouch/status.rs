@@ -105,6 +105,26 @@ pub(super) fn of_refusal(refusal: &Refusal, manner: Manner) -> (StatusCode, Stri
             StatusCode::CONFLICT,
             format!("A user named '{name}' already exists."),
         ),
+        Refusal::GroupNameTaken(name) => (
+            StatusCode::CONFLICT,
+            format!("A group named '{name}' already exists."),
+        ),
+        Refusal::NoSuchGroup => not_found("Could not find requested group"),
+        Refusal::NoSuchGrantee(grantee) => (
+            StatusCode::BAD_REQUEST,
+            format!("There is no {grantee}: make it first, or leave it out."),
+        ),
+        Refusal::PageChanged { last: Some(last) } => (
+            StatusCode::CONFLICT,
+            format!(
+                "The page was last written at {last}: look at it again and send edittime={last}, or edittime=now to \
+                 write whatever is there."
+            ),
+        ),
+        Refusal::PageChanged { last: None } => (
+            StatusCode::CONFLICT,
+            "The page is not there any more: send edittime=now to make it.".to_owned(),
+        ),
         Refusal::Invalid(invalid) => (StatusCode::BAD_REQUEST, of_invalid(invalid)),
     }
 }

@@ -4,7 +4,7 @@
 
 use super::request::{self, Languages, WrittenIn};
 use super::response::{self, ChangeName, Links, OwnerKind};
-use crate::config::Limits;
+use crate::config::{Limits, Privacy};
 use crate::dialect::Context;
 use crate::model::{
     Access, Batch, Change, Edit, Found, NextIds, NodeId, Place, Principal, Property, PropertyId,
@@ -31,6 +31,7 @@ fn context() -> Context {
         at: Timestamp::from_millis(1_263_520_228_000),
         place: None,
         base: "http://192.168.168.110".into(),
+        privacy: Privacy::default(),
         uuid: Uuid::nil(),
         request: 1,
     }
@@ -78,7 +79,9 @@ fn edits(body: &str) -> String {
                     other @ (Edit::SetLanguage(_)
                     | Edit::Upload(_)
                     | Edit::Revise { .. }
-                    | Edit::Remove) => writeln!(text, "{other:?}"),
+                    | Edit::Remove
+                    | Edit::WritePage(_)
+                    | Edit::SetPermissions(_)) => writeln!(text, "{other:?}"),
                 }
                 .unwrap();
             }
@@ -119,7 +122,9 @@ fn answer(heads: Heads<'_>, body: &str) -> String {
         | Edit::SetLanguage(_)
         | Edit::Upload(_)
         | Edit::Revise { .. }
-        | Edit::Remove => None,
+        | Edit::Remove
+        | Edit::WritePage(_)
+        | Edit::SetPermissions(_) => None,
     };
     let found = |change: &Change| {
         let head = name(change).and_then(|name: PropertyName| head(name.as_str()));
@@ -129,6 +134,7 @@ fn answer(heads: Heads<'_>, body: &str) -> String {
         resource: resource(),
         rights: Rights::ALL,
         page: Some(NodeId::HOME),
+        missing: 0,
     };
     let snapshot = Snapshot {
         places: [(resource(), Ok(place))].into(),

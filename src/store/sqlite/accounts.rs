@@ -3,7 +3,7 @@
 use super::counters::Counters;
 use super::known::KnownUsers;
 use super::rows::{damaged, number, text, time};
-use crate::model::{Access, Refusal, Role, Timestamp, User, UserId, Users};
+use crate::model::{Access, Refusal, Role, Timestamp, User, UserChange, UserId, Users};
 use crate::store::{Account, NewAccount, NewToken, StoreError, folded};
 use rusqlite::{Connection, Row, params};
 use std::sync::Arc;
@@ -26,6 +26,9 @@ const TAKE_USER_ID: &str =
 const ADD_ACCOUNT: &str = "
     INSERT INTO account (id, uuid, name, folded, full_name, email, role, disabled, password, created_at)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9)";
+
+const CHANGE_USER: &str =
+    "UPDATE account SET full_name = ?2, email = ?3, role = ?4, disabled = ?5 WHERE id = ?1";
 
 const SET_PASSWORD: &str = "UPDATE account SET password = ?2 WHERE id = ?1";
 
@@ -70,6 +73,27 @@ pub(super) fn add_account(
         access: Access::Active,
         created_at: new.at,
     }))
+}
+
+/// Changes what is known of an account. What it began with stays for what is not named.
+pub(super) fn change_user(
+    counters: &Counters<'_>,
+    id: UserId,
+    change: &UserChange,
+) -> Result<Arc<User>, StoreError> {
+    let db = counters.db();
+    counters.outdate_memory();
+    let was = user(db, id)?;
+    let email = change.email.as_ref().or(was.email.as_ref());
+    let row = params![
+        id.get(),
+        change.full_name.as_ref().unwrap_or(&was.full_name),
+        email.filter(|email| !email.is_empty()),
+        change.role.unwrap_or(was.role).name(),
+        change.access.unwrap_or(was.access) == Access::Disabled,
+    ];
+    db.prepare_cached(CHANGE_USER)?.execute(row)?;
+    user(db, id)
 }
 
 /// Replaces a password and ends all tokens of the account.

@@ -4,10 +4,11 @@ use super::contents::{keep, keep_value};
 use super::counters::Counters;
 use super::heads::{Pack, Spot};
 use super::log::Log;
-use super::{heads, rows};
+use super::{heads, pages, permissions, rows};
 use crate::model::{
-    Batch, Change, Content, DESCRIPTION_PROPERTY, Delete, Done, Edit, File, Found, NodeId,
-    NodeName, Outcome, Property, PropertyName, Put, ResourceId, Snapshot, decide,
+    Batch, Change, Content, DESCRIPTION_PROPERTY, Delete, Done, Edit, File, Found, Grant, NodeId,
+    NodeName, Outcome, Permissions, Property, PropertyName, Put, ResourceId, Revision, Snapshot,
+    decide,
 };
 use crate::store::StoreError;
 use rusqlite::{Connection, params};
@@ -24,7 +25,7 @@ const PUT_FILE: &str = "
     ON CONFLICT (id) DO UPDATE SET name = excluded.name, revision = excluded.revision";
 
 const ADD_FILE_REVISION: &str = "
-    INSERT INTO file_revision (node, revision, name, type, size, modified_at, modified_by, content, value)
+    INSERT INTO node_revision (node, revision, name, type, size, modified_at, modified_by, content, value)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 
 const REMOVE_NODE: &str = "UPDATE node SET deleted_at = ?2, deleted_by = ?3 WHERE id = ?1";
@@ -42,10 +43,18 @@ pub(super) fn write(counters: &Counters<'_>, batch: &Batch) -> Result<Vec<Outcom
     for (((change, found), spot), outcome) in changes.zip(&outcomes) {
         match (outcome, spot) {
             (Ok(Done::Put(property)), Some(spot)) => {
+                if property.revision == Revision::FIRST
+                    && let Some(page) = page_of(&snapshot, property)
+                {
+                    pages::add_name(db, page, &property.key.name)?;
+                }
                 log.add_property("put", property, heads.state(&spot)?)?;
                 heads.put(spot, property, keep_value(db, &property.content)?);
             }
             (Ok(Done::Deleted(property)), Some(spot)) => {
+                if let Some(page) = page_of(&snapshot, property) {
+                    pages::remove_name(db, page, &property.key.name)?;
+                }
                 log.add_property("delete", property, heads.state(&spot)?)?;
                 heads.delete(spot, property);
             }
@@ -67,6 +76,15 @@ pub(super) fn write(counters: &Counters<'_>, batch: &Batch) -> Result<Vec<Outcom
                 remove(db, batch, change, found, &mut log)?;
                 counters.outdate_memory();
             }
+            (Ok(Done::PageWritten(written)), _) => {
+                for page in written {
+                    pages::write(counters, page, &mut log)?;
+                }
+            }
+            (Ok(Done::PermissionsSet), _) => {
+                set_permissions(db, change, &mut log)?;
+                counters.outdate_memory();
+            }
             (Err(_), _) => {}
         }
     }
@@ -76,6 +94,13 @@ pub(super) fn write(counters: &Counters<'_>, batch: &Batch) -> Result<Vec<Outcom
     }
     log.end()?;
     Ok(outcomes)
+}
+
+/// The page that a property belongs to, if it belongs to one.
+fn page_of(snapshot: &Snapshot, property: &Property) -> Option<NodeId> {
+    let resource = property.key.resource;
+    let page = snapshot.places.get(&resource)?.as_ref().ok()?.page?;
+    (resource == ResourceId::Node(page)).then_some(page)
 }
 
 /// What a batch meets; and of each change of a property, where that stands.
@@ -128,7 +153,18 @@ fn load(
                     found[at] = found_file(db, id, None)?;
                 }
             }
-            Edit::Refused { .. } | Edit::SetLanguage(_) => {}
+            Edit::WritePage(write) => {
+                if let ResourceId::Node(page) = change.resource {
+                    found[at] = pages::found(db, &batch.by, page, &write.below)?;
+                }
+            }
+            Edit::SetPermissions(Some(Permissions { grants, .. })) => {
+                let grantees = grants.iter().map(|grant| grant.grantee);
+                if let Some(unknown) = permissions::unknown(db, grantees)? {
+                    found[at] = Found::Unknown(unknown);
+                }
+            }
+            Edit::Refused { .. } | Edit::SetLanguage(_) | Edit::SetPermissions(None) => {}
         }
     }
     for (resource, (changes, names)) in sought {
@@ -196,6 +232,24 @@ fn set_language(db: &Connection, change: &Change, log: &mut Log<'_>) -> Result<(
     log.add(change.resource, &("language", was))
 }
 
+fn set_permissions(db: &Connection, change: &Change, log: &mut Log<'_>) -> Result<(), StoreError> {
+    let (Edit::SetPermissions(new), ResourceId::Node(page)) = (&change.edit, change.resource)
+    else {
+        return Ok(());
+    };
+    let was = permissions::own(db, page)?;
+    permissions::set(db, page, new.as_ref())?;
+    let grant = |grant: &Grant| {
+        let (kind, id) = permissions::columns(grant.grantee);
+        (kind, id, grant.role.name())
+    };
+    let was = was.map(|was| {
+        let grants: Vec<_> = was.grants.iter().map(grant).collect();
+        (was.restriction.name(), grants)
+    });
+    log.add(change.resource, &("permissions", was))
+}
+
 fn remove(
     db: &Connection,
     batch: &Batch,
@@ -211,7 +265,7 @@ fn remove(
             change.resource,
             &("remove", file.name.as_str(), file.revision.get()),
         ),
-        Found::Nothing | Found::Property(_) => Ok(()),
+        Found::Nothing | Found::Property(_) | Found::Page { .. } | Found::Unknown(_) => Ok(()),
     }
 }
 

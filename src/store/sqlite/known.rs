@@ -22,17 +22,23 @@ const ADDRESS_BYTES_MAX: usize = 1024;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Located {
     pub(super) resource: ResourceId,
+    /// What it stands on, without what was granted to some.
     pub(super) ground: Ground,
     pub(super) page: Option<NodeId>,
+    /// The page whose permissions count there, if there are any: then some may have been granted more.
+    pub(super) guard: Option<NodeId>,
+    /// How many levels of a title are missing there.
+    pub(super) missing: usize,
 }
 
 impl Located {
-    /// The place, with what `who` may do there.
+    /// The place, with what `who` may do there if nothing was granted.
     pub(super) fn place(&self, who: &Principal) -> Place {
         Place {
             resource: self.resource,
             rights: rights_on(who, self.ground),
             page: self.page,
+            missing: self.missing,
         }
     }
 }
@@ -69,12 +75,15 @@ impl Known {
             | Address::PageTitled(_)
             | Address::File(_)
             | Address::FileNamed { .. } => true,
-            Address::Site | Address::CurrentUser | Address::User(_) | Address::UserNamed(_) => {
-                false
-            }
+            Address::Site
+            | Address::CurrentUser
+            | Address::User(_)
+            | Address::UserNamed(_)
+            | Address::PageToBe(_) => false,
         };
+        let is_for_all = is_in_tree && located.guard.is_none();
         let mut state = self.write();
-        if is_in_tree && text_bytes(&address) <= ADDRESS_BYTES_MAX && state.version == version {
+        if is_for_all && text_bytes(&address) <= ADDRESS_BYTES_MAX && state.version == version {
             insert(&mut state.addresses, address, located);
         }
     }
@@ -107,7 +116,7 @@ impl Known {
 /// How many bytes of text are in an address.
 fn text_bytes(address: &Address) -> usize {
     match address {
-        Address::PageTitled(title) => title.len(),
+        Address::PageTitled(title) | Address::PageToBe(title) => title.len(),
         Address::FileNamed { page, name } => text_bytes(page) + name.as_str().len(),
         Address::UserNamed(name) => name.len(),
         Address::Site
@@ -156,8 +165,10 @@ mod tests {
     const HOME: Address = Address::Page(NodeId::HOME);
     const LOCATED: Located = Located {
         resource: ResourceId::Node(NodeId::HOME),
-        ground: Ground::Page,
+        ground: Ground::Site,
         page: Some(NodeId::HOME),
+        guard: None,
+        missing: 0,
     };
 
     #[test]

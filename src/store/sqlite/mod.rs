@@ -8,10 +8,13 @@ mod apply;
 mod checkpoint;
 mod contents;
 mod counters;
+mod groups;
 mod heads;
 mod known;
 mod log;
 mod packed;
+mod pages;
+mod permissions;
 mod reader;
 mod rows;
 mod schema;
@@ -21,10 +24,11 @@ mod writer;
 
 pub use schema::{OpenError, Setup};
 
-use super::{Account, NewAccount, NewToken, Store, StoreError, Ticket};
+use super::{Account, NewAccount, NewGroup, NewToken, Store, StoreError, Ticket};
 use crate::model::{
-    Address, Batch, ContentId, File, FileHistory, FileView, ListQuery, Listing, NodeId, Outcome,
-    Place, Principal, Property, PropertyKey, PropertyName, Revision, Timestamp, User, UserId,
+    Address, Batch, ContentId, File, FileHistory, FileView, FoundPage, Group, GroupId, ListQuery,
+    Listing, NameFilter, NodeId, Outcome, PageView, Permissions, Place, Principal, Property,
+    PropertyKey, PropertyName, Revision, Timestamp, User, UserChange, UserId,
 };
 use bytes::Bytes;
 use known::Known;
@@ -131,7 +135,7 @@ impl Store for Sqlite {
         self.readers.look_up(move |db| {
             let located = rows::locate(db, &who, &address)?;
             known.remember(version, address.clone(), located);
-            Ok(located.place(&who))
+            permissions::place(db, &who, located)
         })
     }
 
@@ -172,6 +176,23 @@ impl Store for Sqlite {
             .read(move |db| rows::file_history(db, &known, id))
     }
 
+    fn page(&self, id: NodeId) -> Ticket<PageView> {
+        let known = self.known.users();
+        self.readers
+            .look_up(move |db| pages::page_view(db, &known, id))
+    }
+
+    fn permissions(&self, page: NodeId) -> Ticket<Permissions> {
+        self.readers
+            .look_up(move |db| permissions::permissions(db, page))
+    }
+
+    fn pages_with(&self, who: &Principal, names: NameFilter) -> Ticket<Vec<FoundPage>> {
+        let who = who.clone();
+        self.readers
+            .read(move |db| pages::pages_with(db, &who, &names))
+    }
+
     fn stage(&self, at: Timestamp) -> Ticket<ContentId> {
         self.writer.stage(at)
     }
@@ -203,6 +224,26 @@ impl Store for Sqlite {
 
     fn add_account(&self, account: NewAccount) -> Ticket<Arc<User>> {
         self.writer.add_account(account)
+    }
+
+    fn change_user(&self, user: UserId, change: UserChange) -> Ticket<Arc<User>> {
+        self.writer.change_user(user, change)
+    }
+
+    fn group(&self, id: GroupId) -> Ticket<Group> {
+        self.readers.look_up(move |db| groups::group(db, id))
+    }
+
+    fn groups(&self) -> Ticket<Vec<Group>> {
+        self.readers.read(groups::groups)
+    }
+
+    fn add_group(&self, group: NewGroup) -> Ticket<Group> {
+        self.writer.add_group(group)
+    }
+
+    fn set_members(&self, group: GroupId, members: Vec<UserId>) -> Ticket<Group> {
+        self.writer.set_members(group, members)
     }
 
     fn set_password(&self, user: UserId, password: String) -> Ticket<()> {

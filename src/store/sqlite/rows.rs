@@ -4,14 +4,14 @@
 //! Whatever comes from a row passes the constructors of the model: a damaged database is an error, not a surprise.
 
 use super::accounts::{self, add_user};
-use super::heads;
 use super::known::{KnownUsers, Located};
+use super::{heads, pages, permissions};
 use crate::model::{
     Address, Body, Content, ContentId, File, FileHistory, FileView, Ground, Language, ListQuery,
-    Listing, Node, NodeId, NodeKind, NodeName, Place, Principal, Property, PropertyKey,
-    PropertyName, Refusal, ResourceId, Revision, Timestamp, UserId, Users,
+    Listing, Node, NodeId, NodeKind, NodeName, PageGround, Place, Principal, Property, PropertyKey,
+    PropertyName, Refusal, ResourceId, Restriction, Revision, Rights, Timestamp, UserId, Users,
 };
-use crate::store::{StoreError, embedded, language_of, title_levels};
+use crate::store::{StoreError, embedded, language_of};
 use bytes::{Bytes, BytesMut};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -20,14 +20,11 @@ use std::str::FromStr;
 const NODE: &str = "
     SELECT kind, parent, name, deleted_at IS NOT NULL FROM node WHERE id = ?1";
 
-/// What a node stands on: itself, and what it lies on.
+/// What a node stands on: itself, and what it lies on; and whether there are permissions at all.
 const STANDING: &str = "
-    SELECT kind = 'file', deleted_at IS NOT NULL, language, parent,
-           (SELECT above.deleted_at IS NULL AND above.kind <> 'file' FROM node AS above WHERE above.id = node.parent)
-    FROM node WHERE id = ?1";
-
-const PAGES_ON: &str = "
-    SELECT id, name FROM node WHERE parent = ?1 AND deleted_at IS NULL AND kind <> 'file'";
+    SELECT node.kind = 'file', node.deleted_at IS NOT NULL, node.language, node.parent, node.created_by,
+           above.deleted_at IS NULL AND above.kind <> 'file', above.created_by, EXISTS (SELECT 1 FROM permission)
+    FROM node LEFT JOIN node AS above ON above.id = node.parent WHERE node.id = ?1";
 
 const FILE_ON: &str = "
     SELECT max(id) FROM node WHERE parent = ?1 AND name = ?2 AND deleted_at IS NULL AND kind = 'file'";
@@ -35,13 +32,13 @@ const FILE_ON: &str = "
 const FILE_REVISION: &str = "
     SELECT node.uuid, node.parent, node.revision, r.name, r.revision, r.type, r.size, r.modified_at, r.modified_by,
            r.content, r.value
-    FROM node JOIN file_revision AS r ON r.node = node.id AND r.revision = coalesce(?2, node.revision)
+    FROM node JOIN node_revision AS r ON r.node = node.id AND r.revision = coalesce(?2, node.revision)
     WHERE node.id = ?1";
 
 const FILE_REVISIONS: &str = "
     SELECT node.uuid, node.parent, node.revision, r.name, r.revision, r.type, r.size, r.modified_at, r.modified_by,
            r.content, r.value
-    FROM node JOIN file_revision AS r ON r.node = node.id
+    FROM node JOIN node_revision AS r ON r.node = node.id
     WHERE node.id = ?1 ORDER BY r.revision";
 
 const CHUNK: &str = "SELECT bytes FROM chunk WHERE content = ?1 AND seq = ?2";
@@ -93,7 +90,7 @@ pub(super) fn time(row: &Row<'_>, column: usize) -> Result<Timestamp, StoreError
 }
 
 /// A content from four columns: type, size, content, value.
-fn content(row: &Row<'_>, columns: [usize; 4]) -> Result<Content, StoreError> {
+pub(super) fn content(row: &Row<'_>, columns: [usize; 4]) -> Result<Content, StoreError> {
     let [media_type, size, stored, value] = columns;
     let size = number(row, size, |n| u64::try_from(n).ok())?;
     let body = match (row.get::<_, Option<i64>>(stored)?, row.get_ref(value)?) {
@@ -213,7 +210,8 @@ pub(super) fn chunk(db: &Connection, content: ContentId, seq: u32) -> Result<Byt
     }
 }
 
-struct StoredNode {
+/// A node as its row says.
+pub(super) struct StoredNode {
     kind: NodeKind,
     parent: Option<NodeId>,
     name: NodeName,
@@ -235,7 +233,8 @@ fn stored_node(db: &Connection, id: NodeId) -> Result<Option<StoredNode>, StoreE
     }))
 }
 
-fn page(db: &Connection, id: NodeId) -> Result<StoredNode, StoreError> {
+/// A live page, space or folder.
+pub(super) fn page(db: &Connection, id: NodeId) -> Result<StoredNode, StoreError> {
     let node = stored_node(db, id)?.filter(|node| node.kind != NodeKind::File && !node.deleted);
     Ok(node.ok_or(Refusal::NoSuchPage)?)
 }
@@ -246,6 +245,8 @@ struct Standing {
     is_file: bool,
     ground: Ground,
     page: Option<NodeId>,
+    /// The page whose permissions count, if there are any.
+    guard: Option<NodeId>,
     /// Of a page: its language.
     language: Option<Language>,
 }
@@ -260,6 +261,7 @@ fn standing(db: &Connection, resource: ResourceId) -> Result<Standing, StoreErro
         is_file: false,
         ground,
         page,
+        guard: None,
         language,
     })
 }
@@ -270,7 +272,7 @@ fn node_standing(db: &Connection, id: NodeId) -> Result<Standing, StoreError> {
     let row = rows.next()?.ok_or(Refusal::NoSuchFile)?;
     let (is_file, is_deleted): (bool, bool) = (row.get(0)?, row.get(1)?);
     let page = if is_file {
-        let page_lives = row.get::<_, Option<bool>>(4)? == Some(true);
+        let page_lives = row.get::<_, Option<bool>>(5)? == Some(true);
         let above = row.get::<_, Option<i64>>(3)?.and_then(NodeId::new);
         above
             .filter(|_| page_lives && !is_deleted)
@@ -288,10 +290,22 @@ fn node_standing(db: &Connection, id: NodeId) -> Result<Standing, StoreError> {
             .and_then(|language| language.parse().ok());
         language_of(set.as_ref())
     };
+    let has_permissions: bool = row.get(7)?;
+    let guard = if has_permissions {
+        permissions::guard(db, page)?
+    } else {
+        None
+    };
+    let (guard, restriction) = guard.unzip();
     Ok(Standing {
         is_file,
-        ground: Ground::Page,
+        ground: Ground::Page(PageGround {
+            restriction: restriction.unwrap_or(Restriction::Public),
+            granted: Rights::NONE,
+            maker: number(row, if is_file { 6 } else { 4 }, UserId::new)?,
+        }),
         page: Some(page),
+        guard,
         language,
     })
 }
@@ -315,7 +329,7 @@ pub(super) fn place(
     who: &Principal,
     resource: ResourceId,
 ) -> Result<Place, StoreError> {
-    Ok(located(resource, &standing(db, resource)?).place(who))
+    permissions::place(db, who, located(resource, &standing(db, resource)?))
 }
 
 fn located(resource: ResourceId, standing: &Standing) -> Located {
@@ -323,6 +337,8 @@ fn located(resource: ResourceId, standing: &Standing) -> Located {
         resource,
         ground: standing.ground,
         page: standing.page,
+        guard: standing.guard,
+        missing: 0,
     }
 }
 
@@ -332,9 +348,17 @@ pub(super) fn locate(
     who: &Principal,
     address: &Address,
 ) -> Result<Located, StoreError> {
+    if let Address::PageToBe(title) = address {
+        let (page, missing) = pages::nearest(db, title)?;
+        let resource = ResourceId::Node(page);
+        return Ok(Located {
+            missing,
+            ..located(resource, &standing(db, resource)?)
+        });
+    }
     let resource = resolve(db, who, address)?;
     let missing = match address {
-        Address::Page(_) | Address::PageTitled(_) => Refusal::NoSuchPage,
+        Address::Page(_) | Address::PageTitled(_) | Address::PageToBe(_) => Refusal::NoSuchPage,
         Address::File(_) | Address::FileNamed { .. } => Refusal::NoSuchFile,
         Address::Site | Address::CurrentUser | Address::User(_) | Address::UserNamed(_) => {
             return Ok(located(resource, &standing(db, resource)?));
@@ -356,7 +380,10 @@ fn resolve(db: &Connection, who: &Principal, address: &Address) -> Result<Resour
     Ok(match address {
         Address::Site => ResourceId::Site,
         Address::Page(id) | Address::File(id) => ResourceId::Node(*id),
-        Address::PageTitled(title) => ResourceId::Node(page_titled(db, title)?),
+        Address::PageTitled(title) | Address::PageToBe(title) => match pages::nearest(db, title)? {
+            (page, 0) => ResourceId::Node(page),
+            _ => return Err(Refusal::NoSuchPage.into()),
+        },
         Address::FileNamed {
             page: address,
             name,
@@ -373,22 +400,6 @@ fn resolve(db: &Connection, who: &Principal, address: &Address) -> Result<Resour
             None => return Err(Refusal::NoSuchUser.into()),
         },
     })
-}
-
-fn page_titled(db: &Connection, title: &str) -> Result<NodeId, StoreError> {
-    let mut at = NodeId::HOME;
-    for level in title_levels(title) {
-        let mut statement = db.prepare_cached(PAGES_ON)?;
-        let mut rows = statement.query([at.get()])?;
-        loop {
-            let row = rows.next()?.ok_or(Refusal::NoSuchPage)?;
-            if text(row, 1)?.replace('_', " ") == level {
-                at = number(row, 0, NodeId::new)?;
-                break;
-            }
-        }
-    }
-    Ok(at)
 }
 
 /// The newest live file of a name on a page.
@@ -468,7 +479,8 @@ pub(super) fn file_history(
     Ok(FileHistory { view, revisions })
 }
 
-fn node(db: &Connection, id: NodeId) -> Result<Node, StoreError> {
+/// A live page, space or folder, and where it lies.
+pub(super) fn node(db: &Connection, id: NodeId) -> Result<Node, StoreError> {
     let StoredNode {
         kind, name, parent, ..
     } = page(db, id)?;

@@ -26,18 +26,22 @@ const APPLICATION_ID: i32 = 0x7072_6f70;
 pub(super) const PAGE_BYTES: usize = 8192;
 
 /// Which tables a database has. A higher number is from a newer propstore.
-const SCHEMA_VERSION: i32 = 2;
+const SCHEMA_VERSION: i32 = 3;
 
 const CREATE_HOME: &str = "
     INSERT INTO node (id, uuid, kind, parent, name, revision, created_at, created_by)
     VALUES (?1, ?2, 'page', NULL, 'home', 1, ?3, ?4)";
+
+const CREATE_HOME_REVISION: &str = "
+    INSERT INTO node_revision (node, revision, name, type, size, modified_at, modified_by, value)
+    VALUES (?1, 1, 'home', 'text/plain; charset=utf-8', 0, ?2, ?3, x'')";
 
 const CREATE_ACCOUNT: &str = "
     INSERT INTO account (id, uuid, name, folded, full_name, role, disabled, password, created_at)
     VALUES (?1, ?2, ?3, lower(?3), '', ?4, 0, ?5, ?6)";
 
 const CREATE_SEQUENCES: &str = "
-    INSERT INTO sequence (kind, next) VALUES ('node', 2), ('property', 1), ('user', 3), ('content', 1)";
+    INSERT INTO sequence (kind, next) VALUES ('node', 2), ('property', 1), ('user', 3), ('group', 1), ('content', 1)";
 
 /// What a new database begins with.
 #[derive(Debug)]
@@ -372,7 +376,7 @@ fn check(db: &Connection, path: &Path) -> Result<(), OpenError> {
         })
     };
     match read().map_err(database)? {
-        4 => Ok(()),
+        5 => Ok(()),
         _ => Err(foreign("its table of sequences is damaged".to_owned())),
     }
 }
@@ -414,6 +418,15 @@ impl Object {
     fn touch(&self, db: &Connection) -> rusqlite::Result<()> {
         let Object { kind, name, .. } = self;
         let sql = match kind.as_str() {
+            // An index that has all columns would be read instead of the table.
+            "table"
+                if self
+                    .sql
+                    .as_ref()
+                    .is_some_and(|sql| sql.ends_with("WITHOUT ROWID")) =>
+            {
+                format!("SELECT 1 FROM \"{name}\" INDEXED BY \"sqlite_autoindex_{name}_1\" LIMIT 1")
+            }
             "table" => format!("SELECT * FROM \"{name}\" NOT INDEXED LIMIT 1"),
             "index" => {
                 let condition = self.sql.as_ref().and_then(|sql| sql.split_once(" WHERE "));
@@ -441,6 +454,10 @@ fn create(db: &mut Connection, setup: &Setup) -> rusqlite::Result<()> {
     transaction.execute(
         CREATE_HOME,
         params![NodeId::HOME.get(), uuid(), at, UserId::ADMIN.get()],
+    )?;
+    transaction.execute(
+        CREATE_HOME_REVISION,
+        params![NodeId::HOME.get(), at, UserId::ADMIN.get()],
     )?;
     let mut account = transaction.prepare(CREATE_ACCOUNT)?;
     account.execute(params![

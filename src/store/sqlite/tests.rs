@@ -782,7 +782,7 @@ fn no_secret_is_in_the_log_and_a_token_is_kept_as_its_hash() {
     store.close();
 }
 
-// The tree, as far as nothing can make pages yet.
+// The tree, with folders, which nothing can make yet.
 
 #[test]
 fn a_page_is_found_by_its_title_and_a_file_knows_where_it_lies() {
@@ -792,7 +792,7 @@ fn a_page_is_found_by_its_title_and_a_file_knows_where_it_lies() {
     let db = place.foreign();
     db.execute_batch(
         "INSERT INTO node (id, uuid, kind, parent, name, revision, created_at, created_by)
-         VALUES (10, 'u10', 'page', 1, 'My_first page', 1, 0, 1), (11, 'u11', 'page', 10, 'B', 1, 0, 1),
+         VALUES (10, 'u10', 'page', 1, 'My first page', 1, 0, 1), (11, 'u11', 'page', 10, 'B', 1, 0, 1),
                 (12, 'u12', 'folder', 11, 'C', 1, 0, 1), (13, 'u13', 'space', NULL, 'S', 1, 0, 1);
          UPDATE sequence SET next = 20 WHERE kind = 'node'",
     )
@@ -825,7 +825,7 @@ fn a_page_is_found_by_its_title_and_a_file_knows_where_it_lies() {
     let parent = client.file(file).unwrap().parent;
     assert_eq!(
         (parent.id, parent.path.as_str()),
-        (node(12), "My_first page/B/C")
+        (node(12), "My first page/B/C")
     );
 
     db.execute(
@@ -945,13 +945,13 @@ fn meddled(sql: &str) -> Place {
 
 #[test]
 fn a_newer_database_is_left_to_a_newer_propstore() {
-    let error = refused_open(&meddled("PRAGMA user_version = 3"));
+    let error = refused_open(&meddled("PRAGMA user_version = 4"));
     assert!(
         matches!(
             error,
             OpenError::Newer {
-                found: 3,
-                known: 2,
+                found: 4,
+                known: 3,
                 ..
             }
         ),

@@ -15,9 +15,12 @@ use super::contents::{self, Swept};
 use super::counters::Counters;
 use super::known::Known;
 use super::schema::{Claim, OpenError};
-use super::{SqliteOptions, accounts, apply};
-use crate::model::{Batch, Body, Change, Content, ContentId, Outcome, Timestamp, User, UserId};
-use crate::store::{NewAccount, NewToken, StoreError, Ticket};
+use super::{SqliteOptions, accounts, apply, groups};
+use crate::model::{
+    Batch, Body, Change, Content, ContentId, Group, GroupId, Outcome, Timestamp, User, UserChange,
+    UserId,
+};
+use crate::store::{NewAccount, NewGroup, NewToken, StoreError, Ticket};
 use bytes::Bytes;
 use rusqlite::Connection;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -204,6 +207,22 @@ impl Writer {
 
     pub(super) fn add_account(&self, account: NewAccount) -> Ticket<Arc<User>> {
         self.submit(0, move |counters| accounts::add_account(counters, &account))
+    }
+
+    pub(super) fn change_user(&self, user: UserId, change: UserChange) -> Ticket<Arc<User>> {
+        self.submit(0, move |counters| {
+            accounts::change_user(counters, user, &change)
+        })
+    }
+
+    pub(super) fn add_group(&self, group: NewGroup) -> Ticket<Group> {
+        self.submit(0, move |counters| groups::add(counters.db(), &group))
+    }
+
+    pub(super) fn set_members(&self, group: GroupId, members: Vec<UserId>) -> Ticket<Group> {
+        self.submit(0, move |counters| {
+            groups::set_members(counters.db(), group, &members)
+        })
     }
 
     pub(super) fn set_password(&self, user: UserId, password: String) -> Ticket<()> {

@@ -1,0 +1,285 @@
+//! Pages: found by title, read, written, and found by the properties that they have.
+
+use super::accounts::add_user;
+use super::contents::keep;
+use super::counters::Counters;
+use super::known::KnownUsers;
+use super::log::Log;
+use super::rows::{self, content, number, parsed, place, time};
+use crate::model::{
+    Found, FoundPage, NameFilter, NamePattern, NewPage, NodeId, Page, PageView, Principal,
+    PropertyName, Refusal, ResourceId, Revision, Right, UserId, Users, title_levels,
+};
+use crate::store::{StoreError, language_of};
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::BTreeSet;
+
+const PAGE_NAMED: &str = "
+    SELECT id FROM node WHERE parent = ?1 AND name = ?2 AND deleted_at IS NULL AND kind <> 'file'";
+
+const PAGE: &str = "
+    SELECT node.uuid, node.parent, r.name, r.revision, r.type, r.size, r.content, r.value, r.modified_at, r.modified_by,
+           node.created_at, node.created_by, node.language
+    FROM node JOIN node_revision AS r ON r.node = node.id AND r.revision = node.revision
+    WHERE node.id = ?1 AND node.kind <> 'file' AND node.deleted_at IS NULL";
+
+const REVISION: &str = "SELECT revision FROM node WHERE id = ?1";
+
+const ADD_PAGE: &str = "
+    INSERT INTO node (id, uuid, kind, parent, name, revision, created_at, created_by)
+    VALUES (?1, ?2, 'page', ?3, ?4, 1, ?5, ?6)";
+
+const SET_REVISION: &str = "UPDATE node SET revision = ?2 WHERE id = ?1";
+
+const ADD_REVISION: &str = "
+    INSERT INTO node_revision (node, revision, name, type, size, modified_at, modified_by, content, value)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+
+const ADD_NAME: &str =
+    "INSERT INTO page_property (name, page) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+
+const REMOVE_NAME: &str = "DELETE FROM page_property WHERE name = ?1 AND page = ?2";
+
+const NEXT_NAME: &str = "SELECT name FROM page_property WHERE name > ?1 ORDER BY name LIMIT 1";
+
+const PAGES_NAMED: &str = "SELECT page FROM page_property WHERE name = ?1";
+
+/// The page of a title, or the nearest one above it, and how many levels lie between.
+pub(super) fn nearest(db: &Connection, title: &str) -> Result<(NodeId, usize), StoreError> {
+    let levels: Vec<String> = title_levels(title).collect();
+    below(db, NodeId::HOME, levels.iter().map(String::as_str))
+}
+
+/// As far down from a page as there are pages of these names, and how many are missing.
+fn below<'a>(
+    db: &Connection,
+    from: NodeId,
+    names: impl ExactSizeIterator<Item = &'a str>,
+) -> Result<(NodeId, usize), StoreError> {
+    let (mut at, mut missing) = (from, names.len());
+    let mut statement = db.prepare_cached(PAGE_NAMED)?;
+    for name in names {
+        let id: Option<i64> = statement
+            .query_row(params![at.get(), name], |row| row.get(0))
+            .optional()?;
+        match id.and_then(NodeId::new) {
+            Some(id) => (at, missing) = (id, missing - 1),
+            None => break,
+        }
+    }
+    Ok((at, missing))
+}
+
+/// What a page that is to be written meets.
+pub(super) fn found(
+    db: &Connection,
+    who: &Principal,
+    from: NodeId,
+    levels: &[NewPage],
+) -> Result<Found, StoreError> {
+    let (at, missing) = below(db, from, levels.iter().map(|level| level.name.as_str()))?;
+    let resource = ResourceId::Node(at);
+    let (page, place) = match (page(db, at), place(db, who, resource)) {
+        (Ok((page, ..)), Ok(place)) => (page, place),
+        (Err(StoreError::Refused(_)), _) | (_, Err(StoreError::Refused(_))) => {
+            return Ok(Found::Nothing);
+        }
+        (Err(failure), _) | (_, Err(failure)) => return Err(failure),
+    };
+    Ok(Found::Page {
+        page: Box::new(page),
+        place,
+        missing,
+    })
+}
+
+/// A live page at its newest revision, and what else its row says.
+fn page(db: &Connection, id: NodeId) -> Result<(Page, Made), StoreError> {
+    let mut statement = db.prepare_cached(PAGE)?;
+    let mut rows = statement.query([id.get()])?;
+    let row = rows.next()?.ok_or(Refusal::NoSuchPage)?;
+    let page = Page {
+        id,
+        uuid: parsed(row, 0)?,
+        parent: row.get::<_, Option<i64>>(1)?.and_then(NodeId::new),
+        name: parsed(row, 2)?,
+        revision: number(row, 3, Revision::new)?,
+        content: content(row, [4, 5, 6, 7])?,
+        modified_at: time(row, 8)?,
+        modified_by: number(row, 9, UserId::new)?,
+    };
+    let language: Option<String> = row.get(12)?;
+    let language = language.and_then(|language| language.parse().ok());
+    let made = Made {
+        at: time(row, 10)?,
+        by: number(row, 11, UserId::new)?,
+        language: language_of(language.as_ref()),
+    };
+    Ok((page, made))
+}
+
+/// When and by whom a page was made, and its language.
+struct Made {
+    at: crate::model::Timestamp,
+    by: UserId,
+    language: Option<crate::model::Language>,
+}
+
+/// A page and what is known of it.
+pub(super) fn page_view(
+    db: &Connection,
+    known: &KnownUsers,
+    id: NodeId,
+) -> Result<PageView, StoreError> {
+    let (page, made) = page(db, id)?;
+    let mut users = Users::new();
+    add_user(db, known, &mut users, page.modified_by)?;
+    add_user(db, known, &mut users, made.by)?;
+    Ok(PageView {
+        node: rows::node(db, id)?,
+        parent: page.parent.map(|id| rows::node(db, id)).transpose()?,
+        language: made.language,
+        created_at: made.at,
+        created_by: made.by,
+        page,
+        users,
+    })
+}
+
+/// Writes a page that has got a revision.
+pub(super) fn write(
+    counters: &Counters<'_>,
+    page: &Page,
+    log: &mut Log<'_>,
+) -> Result<(), StoreError> {
+    let db = counters.db();
+    counters.outdate_memory();
+    let (at, by) = (page.modified_at.millis(), page.modified_by.get());
+    if page.revision == Revision::FIRST {
+        db.prepare_cached(ADD_PAGE)?.execute(params![
+            page.id.get(),
+            page.uuid.to_string(),
+            page.parent.map(NodeId::get),
+            page.name.as_str(),
+            at,
+            by,
+        ])?;
+    } else {
+        db.prepare_cached(SET_REVISION)?
+            .execute(params![page.id.get(), page.revision.get()])?;
+    }
+    let (stored, value) = keep(db, &page.content)?;
+    db.prepare_cached(ADD_REVISION)?.execute(params![
+        page.id.get(),
+        page.revision.get(),
+        page.name.as_str(),
+        page.content.media_type.as_str(),
+        i64::try_from(page.content.size).unwrap_or(i64::MAX),
+        at,
+        by,
+        stored,
+        value,
+    ])?;
+    log.add(
+        ResourceId::Node(page.id),
+        &("page", page.name.as_str(), page.revision.get()),
+    )
+}
+
+/// Notes that a page has got a property of this name.
+pub(super) fn add_name(
+    db: &Connection,
+    page: NodeId,
+    name: &PropertyName,
+) -> Result<(), StoreError> {
+    let row = params![name.as_str(), page.get()];
+    db.prepare_cached(ADD_NAME)?.execute(row)?;
+    Ok(())
+}
+
+/// Notes that a page has no property of this name any more.
+pub(super) fn remove_name(
+    db: &Connection,
+    page: NodeId,
+    name: &PropertyName,
+) -> Result<(), StoreError> {
+    let row = params![name.as_str(), page.get()];
+    db.prepare_cached(REMOVE_NAME)?.execute(row)?;
+    Ok(())
+}
+
+/// The pages that have a property of such a name and that `who` may see.
+pub(super) fn pages_with(
+    db: &Connection,
+    who: &Principal,
+    names: &NameFilter,
+) -> Result<Vec<FoundPage>, StoreError> {
+    let mut ids = BTreeSet::new();
+    match names {
+        NameFilter::All => add_matching(db, "", |_| Some(true), &mut ids)?,
+        NameFilter::Matching(patterns) => {
+            for pattern in patterns {
+                match pattern {
+                    NamePattern::Is(name) => add_pages(db, name, &mut ids)?,
+                    NamePattern::Starts(start) => {
+                        add_pages(db, start, &mut ids)?;
+                        // What begins so stands together.
+                        let begins = |name: &str| name.starts_with(start.as_str()).then_some(true);
+                        add_matching(db, start, begins, &mut ids)?;
+                    }
+                    NamePattern::Ends(_) | NamePattern::Contains(_) => {
+                        add_matching(db, "", |name| Some(pattern.matches(name)), &mut ids)?;
+                    }
+                }
+            }
+        }
+    }
+    let mut found = Vec::new();
+    for id in ids {
+        let place = match place(db, who, ResourceId::Node(id)) {
+            Ok(place) => place,
+            Err(StoreError::Refused(_)) => continue,
+            Err(failure) => return Err(failure),
+        };
+        if place.rights.allow(Right::Browse) {
+            let revision = db
+                .prepare_cached(REVISION)?
+                .query_row([id.get()], |row| Ok(number(row, 0, Revision::new)))??;
+            found.push(FoundPage {
+                node: rows::node(db, id)?,
+                revision,
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// Adds the pages that have one of the names that come after another one and match; at `None` the search ends.
+fn add_matching(
+    db: &Connection,
+    after: &str,
+    matches: impl Fn(&str) -> Option<bool>,
+    ids: &mut BTreeSet<NodeId>,
+) -> Result<(), StoreError> {
+    let mut statement = db.prepare_cached(NEXT_NAME)?;
+    let mut last = after.to_owned();
+    loop {
+        let next: Option<String> = statement.query_row([&last], |row| row.get(0)).optional()?;
+        let Some(name) = next else { return Ok(()) };
+        match matches(&name) {
+            Some(true) => add_pages(db, &name, ids)?,
+            Some(false) => {}
+            None => return Ok(()),
+        }
+        last = name;
+    }
+}
+
+fn add_pages(db: &Connection, name: &str, ids: &mut BTreeSet<NodeId>) -> Result<(), StoreError> {
+    let mut statement = db.prepare_cached(PAGES_NAMED)?;
+    let mut rows = statement.query([name])?;
+    while let Some(row) = rows.next()? {
+        ids.insert(number(row, 0, NodeId::new)?);
+    }
+    Ok(())
+}
