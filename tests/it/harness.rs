@@ -485,6 +485,13 @@ impl Call<'_> {
         answer
     }
 
+    /// Sends it to a server whose database the test has damaged or holds, and demands this status of 500 or above.
+    pub(crate) fn breaks(&self, status: u16) -> Answer {
+        let mut connection = self.server.connect();
+        connection.may_break = true;
+        connection.send(&self.request).is(status)
+    }
+
     /// Sends the head with `Expect: 100-continue`, and the body only when asked for it.
     pub(crate) fn expecting(&self) -> Answer {
         let request = self.request.clone().field("Expect", "100-continue");
@@ -503,6 +510,8 @@ impl Call<'_> {
 /// One connection, kept alive as long as the server likes.
 pub(crate) struct Connection {
     stream: BufReader<TcpStream>,
+    /// Whether an answer of 500 or above is what the test asks for.
+    may_break: bool,
 }
 
 impl Connection {
@@ -514,6 +523,7 @@ impl Connection {
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         Connection {
             stream: BufReader::new(stream),
+            may_break: false,
         }
     }
 
@@ -596,7 +606,7 @@ impl Connection {
             answer.body = self.body(&answer)?;
         }
         assert!(
-            answer.status < 500,
+            answer.status < 500 || self.may_break,
             "{} {}",
             answer.status,
             answer.text_lossy()
@@ -723,6 +733,8 @@ pub(crate) fn error_message(error: &Node, status: u16) -> String {
         412 => "Precondition Failed",
         416 => "Range Not Satisfiable",
         429 => "Too Many Requests",
+        500 => "Internal Error",
+        503 => "Service Unavailable",
         _ => &error.child("title").text,
     };
     assert_eq!(error.child("title").text, title);

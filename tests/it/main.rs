@@ -1,7 +1,8 @@
 //! The program from outside: each test starts the real binary on a fresh database and talks HTTP to it.
 //!
 //! What is promised stands in the names of the tests; each module has one small function that a case goes through. The
-//! client of [`harness`] refuses every answer of 500 and above, so each test also shows that there is none.
+//! client of [`harness`] refuses every answer of 500 and above, so each test also shows that there is none, unless it has
+//! damaged or locked the database itself.
 
 #[cfg(test)]
 mod auth;
@@ -9,6 +10,8 @@ mod auth;
 mod batch;
 #[cfg(test)]
 mod cli;
+#[cfg(test)]
+mod defects;
 #[cfg(test)]
 mod durability;
 #[cfg(test)]
