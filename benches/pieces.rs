@@ -98,6 +98,7 @@ impl<'a> Bench<'a> {
     fn new(runtime: &'a Runtime, store: Box<dyn Store>) -> Result<Self> {
         let principal = Principal::new(runtime.block_on(store.user(UserId::ADMIN))?);
         let upload = Edit::Upload(Upload {
+            demand: None,
             name: "file".parse()?,
             content: content("a file".to_owned())?,
             description: FileDescription::Keep,

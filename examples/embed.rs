@@ -66,6 +66,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let admin = Principal::new(store.user(UserId::ADMIN).await?);
 
     let upload = Upload {
+        demand: None,
         name: "picture.jpg".parse()?,
         content: Content::inline(
             "image/jpeg".parse().map_err(|()| "not a media type")?,

@@ -90,9 +90,14 @@ pub enum Edit {
         content: Content,
         /// The new name, if it shall have one.
         rename: Option<NodeName>,
+        /// What the request demands of the state.
+        demand: Option<Demand>,
     },
     /// Delete a file; its properties cannot be reached any more.
-    Remove,
+    Remove {
+        /// What the request demands of the state.
+        demand: Option<Demand>,
+    },
     /// Write a page, and make it first if it is not there.
     WritePage(WritePage),
     /// Say who may do what on a page; `None`: what is said above it.
@@ -108,7 +113,7 @@ impl Edit {
             Edit::SetLanguage(_)
             | Edit::Upload(_)
             | Edit::Revise { .. }
-            | Edit::Remove
+            | Edit::Remove { .. }
             | Edit::WritePage(_)
             | Edit::SetPermissions(_) => None,
         }
@@ -124,7 +129,7 @@ impl Edit {
             | Edit::SetLanguage(_)
             | Edit::Upload(_)
             | Edit::Revise { .. }
-            | Edit::Remove => Some(Right::Update),
+            | Edit::Remove { .. } => Some(Right::Update),
             Edit::WritePage(_) => None,
             Edit::SetPermissions(_) => Some(Right::ChangePermissions),
         }
@@ -141,7 +146,7 @@ impl Edit {
             Edit::Delete(_)
             | Edit::Refused { .. }
             | Edit::SetLanguage(_)
-            | Edit::Remove
+            | Edit::Remove { .. }
             | Edit::SetPermissions(_) => None,
         }
     }
@@ -184,6 +189,8 @@ pub struct Upload {
     pub content: Content,
     /// What becomes of its description.
     pub description: FileDescription,
+    /// What the request demands of the state.
+    pub demand: Option<Demand>,
     /// The name in all other systems, should the file be new.
     pub uuid: Uuid,
 }
@@ -230,6 +237,8 @@ pub enum Demand {
     Absent,
     /// The head has one of these etags.
     OneOf(Vec<String>),
+    /// The head has none of these etags, or there is none.
+    NoneOf(Vec<String>),
 }
 
 /// A property at one of its revisions.
@@ -327,6 +336,12 @@ pub enum Refusal {
         given: String,
         /// The property that is there.
         property: PropertyId,
+    },
+    /// The file is not at the revision that the request demands.
+    #[error("the file is at the revision '{etag}'")]
+    StaleFile {
+        /// The etag that it has.
+        etag: String,
     },
     /// An etag was given, and no property is there.
     #[error("an etag was given, and nothing is there")]

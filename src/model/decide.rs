@@ -132,10 +132,21 @@ impl Decision<'_> {
             Edit::Delete(delete) => self.delete(delete, found.property()),
             Edit::Refused { refusal, .. } => Err(refusal.clone()),
             Edit::SetLanguage(_) => self.page(change.resource).map(|_| Done::LanguageSet),
-            Edit::Upload(upload) => Ok(self.upload(self.page(change.resource)?, upload, found)),
-            Edit::Revise { content, rename } => self.revise(content, rename.as_ref(), found),
-            Edit::Remove => match found {
-                Found::File { .. } => Ok(Done::Removed),
+            Edit::Upload(upload) => {
+                let page = self.page(change.resource)?;
+                meet_file(upload.demand.as_ref(), found, &upload.name)?;
+                Ok(self.upload(page, upload, found))
+            }
+            Edit::Revise {
+                content,
+                rename,
+                demand,
+            } => self.revise(content, rename.as_ref(), demand.as_ref(), found),
+            Edit::Remove { demand } => match found {
+                Found::File { file, .. } => {
+                    meet_file(demand.as_ref(), found, &file.name)?;
+                    Ok(Done::Removed)
+                }
                 Found::Nothing | Found::Property(_) | Found::Page { .. } | Found::Unknown(_) => {
                     Err(Refusal::NoSuchFile)
                 }
@@ -219,7 +230,16 @@ impl Decision<'_> {
         Done::Uploaded { file, description }
     }
 
-    fn revise(&mut self, content: &Content, rename: Option<&NodeName>, found: &Found) -> Outcome {
+    fn revise(
+        &mut self,
+        content: &Content,
+        rename: Option<&NodeName>,
+        demand: Option<&Demand>,
+        found: &Found,
+    ) -> Outcome {
+        if let Found::File { file, .. } = found {
+            meet_file(demand, found, &file.name)?;
+        }
         match found {
             Found::Nothing | Found::Property(_) | Found::Page { .. } | Found::Unknown(_) => {
                 Err(Refusal::NoSuchFile)
@@ -372,9 +392,39 @@ fn meet(
         }
         (Some(Demand::OneOf(etags)), Some(head)) => stale(Some(&etags.join(", ")), head),
         (Some(Demand::Present | Demand::OneOf(_)), None) => Refusal::UnexpectedEtag,
-        (Some(Demand::Absent), Some(_)) => Refusal::PropertyExists(name.clone()),
+        (Some(Demand::NoneOf(etags)), head)
+            if !head.is_some_and(|head| etags.iter().any(|given| head.etag().is(given))) =>
+        {
+            return Ok(());
+        }
+        (Some(Demand::Absent | Demand::NoneOf(_)), _) => Refusal::PropertyExists(name.clone()),
     };
     Err(Refusal::Unmet(Box::new(refusal)))
+}
+
+/// The same for a file, by the etag of its newest revision.
+fn meet_file(demand: Option<&Demand>, found: &Found, name: &NodeName) -> Result<(), Refusal> {
+    let etag = match found {
+        Found::File { file, .. } => Some(file.etag()),
+        Found::Nothing | Found::Property(_) | Found::Page { .. } | Found::Unknown(_) => None,
+    };
+    let is_met = match (demand, &etag) {
+        (None, _) => true,
+        (Some(Demand::Present), etag) => etag.is_some(),
+        (Some(Demand::Absent), etag) => etag.is_none(),
+        (Some(Demand::OneOf(etags)), Some(etag)) => etags.contains(etag),
+        (Some(Demand::NoneOf(etags)), Some(etag)) => !etags.contains(etag),
+        (Some(Demand::OneOf(_)), None) => false,
+        (Some(Demand::NoneOf(_)), None) => true,
+    };
+    if is_met {
+        return Ok(());
+    }
+    Err(Refusal::Unmet(Box::new(match (demand, etag) {
+        (Some(Demand::Absent), _) => Refusal::FileNameTaken(name.clone()),
+        (_, Some(etag)) => Refusal::StaleFile { etag },
+        (_, None) => Refusal::NoSuchFile,
+    })))
 }
 
 #[cfg(test)]
@@ -546,6 +596,72 @@ mod tests {
             | Done::PermissionsSet) => panic!("{other:?}"),
         });
         assert_eq!(revision, *expected, "{said}");
+    }
+
+    #[test]
+    fn what_must_not_be_there_is_not_written_over() {
+        let none_of = |etags: &[&str]| {
+            Some(Demand::NoneOf(
+                etags.iter().map(|&etag| etag.to_owned()).collect(),
+            ))
+        };
+        for (etags, found, expected) in [
+            (&[RIGHT][..], None, Ok(1)),
+            (&[STALE], Some(head()), Ok(8)),
+            (&[], Some(head()), Ok(8)),
+            (
+                &[STALE, RIGHT],
+                Some(head()),
+                Err(unmet(Refusal::PropertyExists("a".parse().unwrap()))),
+            ),
+        ] {
+            check(put(none_of(etags), Precondition::Any), found, &expected);
+        }
+    }
+
+    #[test]
+    fn a_file_is_changed_only_at_the_revision_that_is_demanded() {
+        let Found::File { file, .. } = found_file(None, false) else {
+            panic!("it is a file")
+        };
+        let (now, old) = (file.etag(), "9.r1_ts1970-01-01T00:00:00Z".to_owned());
+        let stale = || Err(unmet(Refusal::StaleFile { etag: now.clone() }));
+        for (demand, there, missing) in [
+            (None, Ok(()), Err(Refusal::NoSuchFile)),
+            (
+                Some(Demand::OneOf(vec![old.clone(), now.clone()])),
+                Ok(()),
+                Err(Refusal::NoSuchFile),
+            ),
+            (
+                Some(Demand::OneOf(vec![old.clone()])),
+                stale(),
+                Err(Refusal::NoSuchFile),
+            ),
+            (Some(Demand::Present), Ok(()), Err(Refusal::NoSuchFile)),
+            (
+                Some(Demand::Absent),
+                Err(unmet(Refusal::FileNameTaken(file.name.clone()))),
+                Err(Refusal::NoSuchFile),
+            ),
+            (
+                Some(Demand::NoneOf(vec![now.clone()])),
+                stale(),
+                Err(Refusal::NoSuchFile),
+            ),
+            (
+                Some(Demand::NoneOf(vec![old])),
+                Ok(()),
+                Err(Refusal::NoSuchFile),
+            ),
+        ] {
+            let place = page_for(&writer());
+            for (found, expected) in [(found_file(None, false), there), (Found::Nothing, missing)] {
+                let demand = demand.clone();
+                let (outcome, _) = decided(place, Edit::Remove { demand }, found);
+                assert_eq!(outcome.map(drop), expected);
+            }
+        }
     }
 
     #[test]
@@ -821,6 +937,7 @@ mod tests {
     fn upload(description: FileDescription) -> Edit {
         let name = "a.txt".parse().unwrap();
         Edit::Upload(Upload {
+            demand: None,
             name,
             content: content("new"),
             description,
@@ -968,6 +1085,7 @@ mod tests {
     fn the_table_of_what_a_file_meets() {
         let rename = |to: &str| Some(to.parse::<NodeName>().unwrap());
         let revise = |rename| Edit::Revise {
+            demand: None,
             content: content("new"),
             rename,
         };
@@ -1000,8 +1118,16 @@ mod tests {
             ),
             (revise(rename("b.txt")), found_file(None, true), taken()),
             (revise(None), Found::Nothing, Err(Refusal::NoSuchFile)),
-            (Edit::Remove, found_file(None, false), Ok(Done::Removed)),
-            (Edit::Remove, Found::Nothing, Err(Refusal::NoSuchFile)),
+            (
+                Edit::Remove { demand: None },
+                found_file(None, false),
+                Ok(Done::Removed),
+            ),
+            (
+                Edit::Remove { demand: None },
+                Found::Nothing,
+                Err(Refusal::NoSuchFile),
+            ),
         ] {
             let place = Place {
                 resource: ResourceId::Node(file().id),
@@ -1071,7 +1197,7 @@ mod tests {
                     other @ (Edit::SetLanguage(_)
                     | Edit::Upload(_)
                     | Edit::Revise { .. }
-                    | Edit::Remove
+                    | Edit::Remove { .. }
                     | Edit::WritePage(_)
                     | Edit::SetPermissions(_)) => {
                         panic!("{other:?}")
@@ -1164,6 +1290,9 @@ mod tests {
             };
             let demand = |demand: &Option<Demand>| match demand {
                 Some(Demand::OneOf(etags)) => Some(Demand::OneOf(etags.iter().map(etag).collect())),
+                Some(Demand::NoneOf(etags)) => {
+                    Some(Demand::NoneOf(etags.iter().map(etag).collect()))
+                }
                 other @ (Some(Demand::Present | Demand::Absent) | None) => other.clone(),
             };
             match self {
@@ -1189,6 +1318,7 @@ mod tests {
             1 => Just(Some(Demand::Present)),
             1 => Just(Some(Demand::Absent)),
             1 => prop::collection::vec(etags(), 0..3).prop_map(|etags| Some(Demand::OneOf(etags))),
+            1 => prop::collection::vec(etags(), 0..3).prop_map(|etags| Some(Demand::NoneOf(etags))),
         ]
     }
 

@@ -133,6 +133,26 @@ pub struct File {
     pub modified_by: UserId,
 }
 
+impl File {
+    /// What names this revision for ever, made as those of properties are.
+    #[must_use]
+    pub fn etag(&self) -> String {
+        node_etag(self.id, self.revision, self.modified_at)
+    }
+}
+
+impl Page {
+    /// What names this revision for ever, made as those of properties are.
+    #[must_use]
+    pub fn etag(&self) -> String {
+        node_etag(self.id, self.revision, self.modified_at)
+    }
+}
+
+fn node_etag(id: NodeId, revision: Revision, at: Timestamp) -> String {
+    format!("{id}.r{revision}_ts{at}")
+}
+
 /// What an upload says of the file's description.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FileDescription {

@@ -303,6 +303,7 @@ pub(super) fn upload(name: &str, value: &str) -> Edit {
 fn described(name: &str, value: &str, description: FileDescription) -> Edit {
     let name = name.parse().unwrap();
     Edit::Upload(Upload {
+        demand: None,
         name,
         content: text(value),
         description,
@@ -680,7 +681,9 @@ fn a_batch_for_a_resource_that_is_not_there_writes_nothing() {
     every_store(|client| {
         let gone = client.upload("gone.txt", "1").id;
         assert_eq!(
-            client.on(ResourceId::Node(gone)).edit(Edit::Remove),
+            client
+                .on(ResourceId::Node(gone))
+                .edit(Edit::Remove { demand: None }),
             Ok(Done::Removed)
         );
         for (resource, expected) in [
@@ -1061,6 +1064,7 @@ fn assert_writes_nothing(client: &Client<'_>, content: &Content) {
             FileDescription::Set("said".to_owned()),
         );
         Edit::Upload(Upload {
+            demand: None,
             name,
             content,
             description,
@@ -1247,6 +1251,7 @@ fn a_large_file_comes_back_byte_for_byte_at_each_revision() {
         let upload = |content| {
             let (name, description) = ("a.bin".parse().unwrap(), FileDescription::Keep);
             Edit::Upload(Upload {
+                demand: None,
                 name,
                 content,
                 description,
@@ -1300,6 +1305,7 @@ fn a_file_can_be_revised_and_renamed() {
         let revise = |value: &str, name: Option<&str>| {
             let rename = name.map(|name| name.parse().unwrap());
             on_file.edit(Edit::Revise {
+                demand: None,
                 content: text(value),
                 rename,
             })
@@ -1343,10 +1349,11 @@ fn what_is_no_file_is_not_revised_or_removed() {
     every_store(|client| {
         for resource in [HOME, ResourceId::Site, ResourceId::User(UserId::ADMIN)] {
             let revise = Edit::Revise {
+                demand: None,
                 content: text("1"),
                 rename: None,
             };
-            for edit in [revise, Edit::Remove] {
+            for edit in [revise, Edit::Remove { demand: None }] {
                 assert_eq!(
                     client.on(resource).edit(edit),
                     Err(Refusal::NoSuchFile),
@@ -1388,7 +1395,10 @@ fn a_removed_file_is_gone_with_its_properties_and_its_name_is_free() {
         let other = client.upload("b.txt", "1");
         let on_old = client.on(ResourceId::Node(old.id));
         on_old.put("a", "1");
-        assert_eq!(on_old.edit(Edit::Remove), Ok(Done::Removed));
+        assert_eq!(
+            on_old.edit(Edit::Remove { demand: None }),
+            Ok(Done::Removed)
+        );
 
         let gone = Refusal::FileRemoved;
         assert_eq!(refusal(client.locate(Address::File(old.id))), gone);
@@ -1403,10 +1413,11 @@ fn a_removed_file_is_gone_with_its_properties_and_its_name_is_free() {
             put("a", "2"),
             delete("a"),
             Edit::Revise {
+                demand: None,
                 content: text("2"),
                 rename: None,
             },
-            Edit::Remove,
+            Edit::Remove { demand: None },
         ] {
             assert_eq!(refusal(on_old.write(vec![edit])), gone);
         }
@@ -1417,12 +1428,16 @@ fn a_removed_file_is_gone_with_its_properties_and_its_name_is_free() {
         assert!(
             on_other
                 .edit(Edit::Revise {
+                    demand: None,
                     content: text("2"),
                     rename
                 })
                 .is_ok()
         );
-        assert_eq!(on_other.edit(Edit::Remove), Ok(Done::Removed));
+        assert_eq!(
+            on_other.edit(Edit::Remove { demand: None }),
+            Ok(Done::Removed)
+        );
 
         let new = client.upload("a.txt", "2");
         assert_eq!((new.id, new.revision), (other.id.next(), Revision::FIRST));
@@ -1545,7 +1560,7 @@ fn the_newest_file_of_a_name_is_the_one_that_is_meant() {
         let older = client.upload("a.txt", "1").id;
         client
             .on(ResourceId::Node(older))
-            .edit(Edit::Remove)
+            .edit(Edit::Remove { demand: None })
             .unwrap();
         let newer = client.upload("a.txt", "1").id;
         assert_eq!(

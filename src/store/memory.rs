@@ -450,7 +450,7 @@ impl State {
             (Edit::Revise { rename, .. }, ResourceId::Node(id)) => {
                 self.found_file(id, rename.as_ref())
             }
-            (Edit::Remove, ResourceId::Node(id)) => self.found_file(id, None),
+            (Edit::Remove { .. }, ResourceId::Node(id)) => self.found_file(id, None),
             (Edit::WritePage(write), ResourceId::Node(id)) => {
                 self.found_page(who, id, &write.below)
             }
@@ -459,7 +459,7 @@ impl State {
                 unknown.map_or(Found::Nothing, Found::Unknown)
             }
             (
-                Edit::Upload(_) | Edit::Revise { .. } | Edit::Remove | Edit::WritePage(_),
+                Edit::Upload(_) | Edit::Revise { .. } | Edit::Remove { .. } | Edit::WritePage(_),
                 ResourceId::Site | ResourceId::User(_),
             )
             | (Edit::Refused { .. } | Edit::SetLanguage(_) | Edit::SetPermissions(None), _) => {

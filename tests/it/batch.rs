@@ -817,10 +817,7 @@ fn a_body_that_is_no_batch_is_400() {
         ("<property name='a'/>", "it has to be <properties>"),
         ("<Properties/>", "it has to be <properties>"),
         ("<properties xmlns='urn:x'/>", "leave xmlns"),
-        (
-            "<x:properties xmlns:x='urn:x'/>",
-            "it has to be <properties>",
-        ),
+        ("<x:properties xmlns:x='urn:x'/>", "leave the prefix out"),
         ("<properties/><properties/>", "second root"),
         ("<properties>&nbsp;</properties>", "nbsp"),
         ("<properties>\u{1}</properties>", "U+0001"),
@@ -1114,4 +1111,32 @@ fn the_documented_curl_sample_gives_the_documented_answer() {
     );
     let list = server.get(format!("{file}/properties")).gives(200).xml();
     assert_eq!(list.property_names(), ["blackandwhite", "type"]);
+}
+
+#[test]
+fn what_only_looks_like_a_part_of_a_batch_is_not_passed_over() {
+    let server = Server::start();
+    let file = server.new_file();
+    let etag = server.property(&file, "p", "v");
+    for inside in [
+        format!(
+            "<property name='p' etag='{etag}'><x:contents xmlns:x='urn:x' type='text/plain'>new</x:contents></property>"
+        ),
+        "<x:property xmlns:x='urn:x' name='p'/>".to_owned(),
+        "<property name='p'><contents xmlns='urn:x' type='text/plain'>new</contents></property>"
+            .to_owned(),
+    ] {
+        let answer = server
+            .batch(&file, format!("<properties>{inside}</properties>"))
+            .is(400);
+        assert!(
+            answer.message().contains("no namespace"),
+            "{}",
+            answer.message()
+        );
+        assert_eq!(
+            server.get(format!("{file}/properties/p")).gives(200).text(),
+            "v"
+        );
+    }
 }

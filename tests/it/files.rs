@@ -670,3 +670,41 @@ fn each_of_racing_uploads_is_told_its_own_revision() {
         assert_eq!(stored.text().len().to_string(), size, "revision {revision}");
     }
 }
+
+#[test]
+fn a_file_is_changed_only_at_the_revision_that_is_demanded() {
+    let server = Server::start();
+    let file = server.file("a");
+    let etag = || {
+        server
+            .get(&file)
+            .gives(200)
+            .field("etag")
+            .unwrap()
+            .to_owned()
+    };
+    let first = etag();
+    let put = |path: &str| server.put(path).text("two");
+    put(&file).field("If-Match", &first).gives(200);
+    let by_name = "/pages/home/files/=a";
+    for call in [
+        put(&file),
+        put(by_name),
+        server.delete(&file),
+        server.delete(by_name),
+    ] {
+        let answer = call.clone().field("If-Match", &first).gives(412);
+        let told = answer.message();
+        assert!(told.contains(etag().trim_matches('"')), "{told}");
+        call.field("If-None-Match", "*").gives(412);
+    }
+    put(by_name).field("If-None-Match", etag()).gives(412);
+    put("/pages/home/files/=new")
+        .field("If-Match", "*")
+        .gives(412);
+    put("/pages/home/files/=new")
+        .field("If-None-Match", "*")
+        .gives(200);
+    assert_eq!(server.get(&file).gives(200).text(), "two");
+    server.delete(&file).field("If-Match", etag()).gives(200);
+}

@@ -1,7 +1,7 @@
 //! What can be done with files: put, read, delete (`mindtouch.md` §13).
 
 use super::contents::{content_of, raw, whole};
-use super::parameters::content_type;
+use super::parameters::{content_type, demand};
 use super::properties::one;
 use super::{request, response};
 use crate::dialect::{Call, Context, Finish, Next};
@@ -25,12 +25,14 @@ pub(super) fn upload(name: NodeName, head: &Head) -> Result<Finish, Fault> {
         None => FileDescription::Keep,
         Some(text) => FileDescription::Set(text.chars().take(DESCRIPTION_CHARS_MAX).collect()),
     };
+    let demand = demand(head);
     Ok(Box::new(move |context, payload| {
         let content = content_of(payload, media_type);
         let edit = Edit::Upload(Upload {
             name,
             content,
             description,
+            demand,
             uuid: context.uuid,
         });
         one(context, edit, file_answer)
@@ -40,10 +42,12 @@ pub(super) fn upload(name: NodeName, head: &Head) -> Result<Finish, Fault> {
 /// `PUT files/{id}`, perhaps with a new name
 pub(super) fn revise(rename: Option<NodeName>, head: &Head) -> Result<Finish, Fault> {
     let media_type = content_type(head)?;
+    let demand = demand(head);
     Ok(Box::new(move |context, payload| {
         let edit = Edit::Revise {
             content: content_of(payload, media_type),
             rename,
+            demand,
         };
         one(context, edit, file_answer)
     }))
@@ -105,17 +109,17 @@ pub(super) fn content(revision: Option<Revision>, head: &Arc<Head>) -> Finish {
             id: file_id(&context)?,
             revision,
             reply: Box::new(move |file| {
-                let etag = response::file_etag(file.id, file.revision, file.modified_at);
-                raw(&context, &head, &file.content, &etag, Some(&file)).map(Next::Say)
+                raw(&context, &head, &file.content, &file.etag(), Some(&file)).map(Next::Say)
             }),
         })
     })
 }
 
 /// `DELETE files/{id}`
-pub(super) fn remove() -> Finish {
+pub(super) fn remove(head: &Head) -> Finish {
+    let demand = demand(head);
     Box::new(move |context, _| {
-        one(context, Edit::Remove, |_, outcome| {
+        one(context, Edit::Remove { demand }, |_, outcome| {
             outcome?;
             Ok(Next::Say(Answer::empty(StatusCode::OK)))
         })

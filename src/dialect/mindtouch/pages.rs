@@ -5,7 +5,7 @@ use super::contents::{content_of, raw, whole};
 use super::parameters::{content_type, name_patterns};
 use super::properties::one;
 use super::request;
-use super::response::{self, Detail, file_etag};
+use super::response::{self, Detail};
 use super::security;
 use crate::dialect::{Call, Context, Finish, Next};
 use crate::fault::Fault;
@@ -45,8 +45,7 @@ pub(super) fn contents(head: &Arc<Head>) -> Finish {
             id: page_id(&context)?,
             reply: Box::new(move |view| {
                 let page = &view.page;
-                let etag = file_etag(page.id, page.revision, page.modified_at);
-                raw(&context, &head, &page.content, &etag, None).map(Next::Say)
+                raw(&context, &head, &page.content, &page.etag(), None).map(Next::Say)
             }),
         })
     })

@@ -168,14 +168,15 @@ pub(super) fn etag(head: &Head) -> Option<String> {
     given.filter(|etag| !etag.is_empty()).map(str::to_owned)
 }
 
-/// What `If-Match`, or else `If-None-Match: *`, demands.
+/// What `If-Match`, or else `If-None-Match`, demands.
 pub(super) fn demand(head: &Head) -> Option<Demand> {
     match EtagCondition::of(&head.headers, header::IF_MATCH) {
         Some(EtagCondition::Anything) => Some(Demand::Present),
         Some(EtagCondition::OneOf(etags)) => Some(Demand::OneOf(etags)),
         None => match EtagCondition::of(&head.headers, header::IF_NONE_MATCH) {
             Some(EtagCondition::Anything) => Some(Demand::Absent),
-            Some(EtagCondition::OneOf(_)) | None => None,
+            Some(EtagCondition::OneOf(etags)) => Some(Demand::NoneOf(etags)),
+            None => None,
         },
     }
 }

@@ -267,7 +267,12 @@ fn file(
         let finish = name.transpose().and_then(|name| files::revise(name, head));
         return owned(owner, Right::Update, file_body(limits), finish);
     }
-    owned(owner, Right::Update, BodyPlan::Ignore, Ok(files::remove()))
+    owned(
+        owner,
+        Right::Update,
+        BodyPlan::Ignore,
+        Ok(files::remove(head)),
+    )
 }
 
 /// `files/{id}/description`

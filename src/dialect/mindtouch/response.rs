@@ -15,7 +15,7 @@ use http::StatusCode;
 use md5::{Digest, Md5};
 use sha2::Sha256;
 use std::collections::BTreeMap;
-use std::fmt::{Display, Write as _};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// About how many bytes the block of a property has, to reserve them at once.
@@ -306,7 +306,7 @@ impl ChangeName {
             Edit::SetLanguage(_)
             | Edit::Upload(_)
             | Edit::Revise { .. }
-            | Edit::Remove
+            | Edit::Remove { .. }
             | Edit::WritePage(_)
             | Edit::SetPermissions(_) => ChangeName::Bad(String::new()),
         }
@@ -631,9 +631,4 @@ fn user_element(xml: &mut Writer, context: &Context, user: &User) {
         .element("role", user.role.name())
         .end("permissions.user");
     xml.end("user");
-}
-
-/// An etag of a revision of a file, made as those of properties are.
-pub(super) fn file_etag(id: impl Display, revision: impl Display, at: Timestamp) -> String {
-    format!("{id}.r{revision}_ts{at}")
 }

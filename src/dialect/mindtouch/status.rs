@@ -86,6 +86,10 @@ pub(super) fn of_refusal(refusal: &Refusal, manner: Manner) -> (StatusCode, Stri
                 "Given ETag '{given}' for resource id '{property}' does not match ETag for HEAD revision."
             ),
         ),
+        Refusal::StaleFile { etag } => (
+            StatusCode::CONFLICT,
+            format!("The file has changed: its ETag is '{etag}' now."),
+        ),
         Refusal::UnexpectedEtag => match manner {
             Manner::Batch | Manner::Post => (
                 StatusCode::CONFLICT,

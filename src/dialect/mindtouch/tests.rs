@@ -79,7 +79,7 @@ fn edits(body: &str) -> String {
                     other @ (Edit::SetLanguage(_)
                     | Edit::Upload(_)
                     | Edit::Revise { .. }
-                    | Edit::Remove
+                    | Edit::Remove { .. }
                     | Edit::WritePage(_)
                     | Edit::SetPermissions(_)) => writeln!(text, "{other:?}"),
                 }
@@ -122,7 +122,7 @@ fn answer(heads: Heads<'_>, body: &str) -> String {
         | Edit::SetLanguage(_)
         | Edit::Upload(_)
         | Edit::Revise { .. }
-        | Edit::Remove
+        | Edit::Remove { .. }
         | Edit::WritePage(_)
         | Edit::SetPermissions(_) => None,
     };

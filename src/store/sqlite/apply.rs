@@ -148,7 +148,7 @@ fn load(
                     found[at] = found_file(db, id, rename.as_ref())?;
                 }
             }
-            Edit::Remove => {
+            Edit::Remove { .. } => {
                 if let ResourceId::Node(id) = change.resource {
                     found[at] = found_file(db, id, None)?;
                 }

@@ -271,7 +271,7 @@ fn after_a_reopening_everything_is_there_and_ids_go_on_growing() {
     let removed = client.upload("removed.txt", "1").id;
     client
         .on(ResourceId::Node(removed))
-        .edit(Edit::Remove)
+        .edit(Edit::Remove { demand: None })
         .unwrap();
     wait(store.add_token(
         NewToken {
@@ -587,6 +587,7 @@ fn the_view_shows_the_descriptions_of_files_as_well() {
             FileDescription::Set(said.to_owned()),
         );
         let upload = Upload {
+            demand: None,
             name,
             content: text("1"),
             description,
@@ -639,7 +640,7 @@ fn the_log_says_what_changed_and_what_was_there_before() {
     client.upload("a.txt", "2");
     client
         .on(ResourceId::Node(file))
-        .edit(Edit::Remove)
+        .edit(Edit::Remove { demand: None })
         .unwrap();
     let sql = "SELECT id || '|' || batch || '|' || resource || '|' || at || '|' || by || ' ' || changes FROM log ORDER BY id";
     let log: Vec<String> = rows(&place.foreign(), sql, [], |row| row.get(0));
