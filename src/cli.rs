@@ -3,12 +3,13 @@
 use crate::auth::{self, Hasher};
 use crate::config::{Limits, Privacy};
 use crate::server;
-use crate::service::{Service, now};
+use crate::service::{Proxies, Service, Settings, is_prefix, now};
 use crate::store::{Setup, Sqlite, SqliteOptions, Store};
 use clap::{Args, Parser, Subcommand};
+use ipnet::IpNet;
 use std::error::Error;
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,6 +19,12 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// The environment variable with the password of `admin` for the first start.
 const ADMIN_PASSWORD: &str = "PROPSTORE_ADMIN_PASSWORD";
+
+/// The environment variable with the key of the site. Without it there is none.
+const API_KEY: &str = "PROPSTORE_API_KEY";
+
+/// The fewest bytes of the key of the site.
+const API_KEY_BYTES_MIN: usize = 16;
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1024;
@@ -62,9 +69,20 @@ pub struct Serve {
     )]
     pub listen: String,
 
-    /// Scheme and host of all links in answers, such as `https://wiki.example` [default: those of each request]
+    /// What all links in answers begin with, such as `https://wiki.example/store` [default: what each request says]
     #[arg(long, env = "PROPSTORE_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
     pub public_url: Option<String>,
+
+    /// A network of proxies whose X-Forwarded-Proto, -Host, -Prefix and -For are believed, such as 10.0.0.0/8; may be
+    /// given several times
+    #[arg(
+        long = "trusted-proxy",
+        env = "PROPSTORE_TRUSTED_PROXY",
+        value_name = "NET",
+        value_delimiter = ',',
+        value_parser = network
+    )]
+    pub trusted_proxies: Vec<IpNet>,
 
     /// What of accounts is shown to whom.
     #[command(flatten)]
@@ -82,11 +100,22 @@ fn public_url(text: &str) -> Result<String, String> {
         uri.authority(),
         uri.path_and_query().map(http::uri::PathAndQuery::as_str),
     ) {
-        (Some("http" | "https"), Some(_), None | Some("/")) => {
+        (Some("http" | "https"), Some(host), path)
+            if !host.as_str().contains('@')
+                && is_prefix(path.unwrap_or_default().trim_end_matches('/')) =>
+        {
             Ok(text.trim_end_matches('/').to_owned())
         }
-        _ => Err("it has to be http:// or https:// and a host, and no path".to_owned()),
+        _ => Err("it has to be http:// or https://, a host, and perhaps a path".to_owned()),
     }
+}
+
+/// A network, or an address by itself.
+fn network(text: &str) -> Result<IpNet, String> {
+    let address = text.trim().parse::<IpAddr>().map(IpNet::from);
+    address
+        .or_else(|_| text.trim().parse())
+        .map_err(|_| "it has to be an address or a network such as 10.0.0.0/8".to_owned())
 }
 
 /// Why a command failed.
@@ -123,6 +152,7 @@ async fn serve(options: Serve) -> Result<(), CliError> {
         signal(SignalKind::terminate())?,
         signal(SignalKind::interrupt())?,
     );
+    let api_key = secret(API_KEY)?;
     // The port is taken before the database is made and a password is told, but nobody is let in yet.
     let socket = bind(&options.listen)
         .await
@@ -148,15 +178,16 @@ async fn serve(options: Serve) -> Result<(), CliError> {
         }
     }
     let limits = options.limits.clone();
-    let service = Arc::new(
-        Service::new(
-            Arc::clone(&store),
-            limits.clone(),
-            options.privacy,
-            options.public_url.clone(),
-        )
-        .await?,
-    );
+    let settings = Settings {
+        limits: limits.clone(),
+        privacy: options.privacy,
+        proxies: Proxies {
+            public_url: options.public_url.as_deref().map(Into::into),
+            trusted: options.trusted_proxies,
+        },
+        api_key,
+    };
+    let service = Arc::new(Service::new(Arc::clone(&store), settings).await?);
     let listener = socket.listen(BACKLOG)?;
     let address = listener.local_addr()?;
     tracing::info!("listening on http://{address}");
@@ -217,6 +248,18 @@ fn first_password() -> Result<FirstPassword, String> {
             .map(FirstPassword::Random)
             .map_err(|error| error.to_string()),
         Err(std::env::VarError::NotUnicode(_)) => Err(format!("{ADMIN_PASSWORD} is not UTF-8")),
+    }
+}
+
+/// The key of the site.
+fn secret(name: &str) -> Result<Option<String>, String> {
+    match std::env::var(name) {
+        Ok(key) if key.len() < API_KEY_BYTES_MIN => Err(format!(
+            "{name} is too short: who has it may do everything, so give it at least {API_KEY_BYTES_MIN} random characters"
+        )),
+        Ok(key) => Ok(Some(key)),
+        Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(std::env::VarError::NotUnicode(_)) => Err(format!("{name} is not UTF-8")),
     }
 }
 

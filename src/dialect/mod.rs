@@ -75,6 +75,8 @@ pub struct Credentials {
     pub token: Option<(String, TokenSource)>,
     /// A name and a password; or they cannot be read.
     pub basic: Option<Result<NamePassword, Fault>>,
+    /// What may be the key of the site. A wrong one is passed over.
+    pub api_key: Option<String>,
     /// Whether the request asks to fail if nobody is signed in.
     pub required: bool,
 }

@@ -207,37 +207,58 @@ pub struct User {
 
 /// Who asks: an account whose credentials were right, or [`UserId::ANONYMOUS`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Principal(Arc<User>);
+pub struct Principal {
+    user: Arc<User>,
+    has_key: bool,
+}
 
 impl Principal {
     /// The principal of this account. Whoever calls this has checked the credentials.
     #[must_use]
     pub fn new(user: Arc<User>) -> Self {
-        Principal(user)
+        Principal {
+            user,
+            has_key: false,
+        }
+    }
+
+    /// The same with the key of the site, with which everything is allowed.
+    #[must_use]
+    pub fn with_key(user: Arc<User>) -> Self {
+        Principal {
+            user,
+            has_key: true,
+        }
+    }
+
+    /// Whether the request carried the key of the site.
+    #[must_use]
+    pub fn has_key(&self) -> bool {
+        self.has_key
     }
 
     /// The account.
     #[must_use]
     pub fn user(&self) -> &Arc<User> {
-        &self.0
+        &self.user
     }
 
     /// The account's number.
     #[must_use]
     pub fn id(&self) -> UserId {
-        self.0.id
+        self.user.id
     }
 
     /// Whether nobody signed in.
     #[must_use]
     pub fn is_anonymous(&self) -> bool {
-        self.0.id == UserId::ANONYMOUS
+        self.user.id == UserId::ANONYMOUS
     }
 
     /// Whether the principal may do everything.
     #[must_use]
     pub fn is_admin(&self) -> bool {
-        self.0.role.rights().allow(Right::Admin)
+        self.has_key || self.user.role.rights().allow(Right::Admin)
     }
 }
 

@@ -6,6 +6,9 @@ use crate::dialect::{BodyPlan, Payload};
 use crate::fault::Fault;
 use crate::model::{Body, ContentId, Timestamp};
 use crate::store::{CHUNK_BYTES, Store};
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::{DecodeError, Engine};
 use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderMap};
 use http_body::Body as _;
@@ -20,6 +23,90 @@ const PASSED_OVER_BYTES_MAX: u64 = 256 << 10;
 
 /// For how long.
 const PASSED_OVER_TIME: Duration = Duration::from_secs(2);
+
+/// How a body was made fit for the way (`mindtouch.md` §12).
+#[derive(Debug)]
+pub(super) enum Coding {
+    /// It is as it is.
+    Identity,
+    /// Base64, and what of it has not been decoded yet.
+    Base64(Vec<u8>),
+}
+
+impl Coding {
+    /// What the head says of it.
+    ///
+    /// # Errors
+    /// [`Fault::UnsupportedMediaType`] if it is another one.
+    pub(super) fn of(headers: &HeaderMap) -> Result<Self, Fault> {
+        let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+        let coding = match (codings.next(), codings.next()) {
+            (None, _) => return Ok(Coding::Identity),
+            (Some(coding), None) => coding.as_bytes(),
+            (Some(_), Some(_)) => b"",
+        };
+        if coding.eq_ignore_ascii_case(b"identity") {
+            Ok(Coding::Identity)
+        } else if coding.eq_ignore_ascii_case(b"base64") {
+            Ok(Coding::Base64(Vec::new()))
+        } else {
+            let what =
+                "the body has a Content-Encoding that is not base64: send it as it is, without one";
+            Err(Fault::UnsupportedMediaType(what.to_owned()))
+        }
+    }
+
+    /// How many bytes may be sent if so many may come of them: blanks and line ends count, too.
+    pub(super) fn sent_bytes_max(&self, bytes_max: u64) -> u64 {
+        match self {
+            Coding::Identity => bytes_max,
+            Coding::Base64(_) => bytes_max.saturating_mul(2).saturating_add(1024),
+        }
+    }
+
+    fn decode(&mut self, piece: Bytes) -> Result<Bytes, Fault> {
+        match self {
+            Coding::Identity => Ok(piece),
+            Coding::Base64(rest) => {
+                rest.extend(piece.iter().filter(|byte| !byte.is_ascii_whitespace()));
+                // A quantum has four characters. The last one waits for the end, where it may be shorter.
+                let whole = rest.len().saturating_sub(1) / 4 * 4;
+                if let Some(at) = rest[..whole].iter().position(|&byte| byte == b'=') {
+                    return Err(not_base64(&DecodeError::InvalidByte(at, b'=')));
+                }
+                let decoded = BASE64
+                    .decode(&rest[..whole])
+                    .map_err(|error| not_base64(&error))?;
+                rest.drain(..whole);
+                Ok(decoded.into())
+            }
+        }
+    }
+
+    fn end(&mut self) -> Result<Bytes, Fault> {
+        match self {
+            Coding::Identity => Ok(Bytes::new()),
+            Coding::Base64(rest) => {
+                let decoded = BASE64
+                    .decode(std::mem::take(rest))
+                    .map_err(|error| not_base64(&error))?;
+                Ok(decoded.into())
+            }
+        }
+    }
+}
+
+/// With or without `=` at the end.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+fn not_base64(error: &DecodeError) -> Fault {
+    Fault::BadRequest(format!(
+        "the body is not base64, as its Content-Encoding says: {error}"
+    ))
+}
 
 /// A body that was dealt with as planned.
 pub(super) struct Gathered {
@@ -87,6 +174,7 @@ impl Exchange<'_> {
     pub(super) async fn gather(
         &mut self,
         plan: BodyPlan,
+        mut coding: Coding,
         at: Timestamp,
     ) -> Result<Gathered, Fault> {
         let limits = &self.service.limits;
@@ -102,7 +190,7 @@ impl Exchange<'_> {
             } => {
                 let mut deadline = Deadline::Total(Instant::now() + limits.body_time());
                 let mut bytes = Gatherer::default();
-                while let Some(piece) = self.piece(&mut deadline).await? {
+                while let Some(piece) = self.piece(&mut deadline, &mut coding).await? {
                     if bytes.len() as u64 + piece.len() as u64 > bytes_max {
                         return Err(Fault::TooLarge(too_large));
                     }
@@ -116,7 +204,7 @@ impl Exchange<'_> {
             BodyPlan::Content {
                 bytes_max,
                 too_large,
-            } => self.gather_content(bytes_max, too_large, at).await,
+            } => self.gather_content(bytes_max, too_large, coding, at).await,
         }
     }
 
@@ -125,6 +213,7 @@ impl Exchange<'_> {
         &mut self,
         bytes_max: u64,
         too_large: String,
+        mut coding: Coding,
         at: Timestamp,
     ) -> Result<Gathered, Fault> {
         let store = Arc::clone(&self.service.store);
@@ -141,7 +230,7 @@ impl Exchange<'_> {
         let (mut size, mut seq) = (0, 0);
         let mut staged: Option<Staged> = None;
         let mut rest = Gatherer::default();
-        while let Some(piece) = self.piece(&mut deadline).await? {
+        while let Some(piece) = self.piece(&mut deadline, &mut coding).await? {
             size += piece.len() as u64;
             if size > bytes_max {
                 return Err(Fault::TooLarge(too_large));
@@ -175,8 +264,12 @@ impl Exchange<'_> {
         })
     }
 
-    /// The next piece of the body; `None` at its end.
-    async fn piece(&mut self, deadline: &mut Deadline) -> Result<Option<Bytes>, Fault> {
+    /// The next piece of the body, decoded; `None` at its end.
+    async fn piece(
+        &mut self,
+        deadline: &mut Deadline,
+        coding: &mut Coding,
+    ) -> Result<Option<Bytes>, Fault> {
         let Some(body) = &mut self.body else {
             return Ok(None);
         };
@@ -185,11 +278,13 @@ impl Exchange<'_> {
             .map_err(|_| Fault::TooSlow)?;
         let piece = piece
             .map_err(|error| Fault::BadRequest(format!("the body could not be read: {error}")))?;
-        match &piece {
-            Some(piece) => deadline.moved(piece.len()),
-            None => self.body = None,
+        if let Some(piece) = piece {
+            deadline.moved(piece.len());
+            return coding.decode(piece).map(Some);
         }
-        Ok(piece)
+        self.body = None;
+        let last = coding.end()?;
+        Ok((!last.is_empty()).then_some(last))
     }
 
     /// Passes over what is left of the body if it is little. `false`: the connection has to be closed.

@@ -1,8 +1,9 @@
 //! One request: who asks, may they, what does it ask, and what does the store say.
 
-use super::body::Gathered;
+use super::body::{Coding, Gathered};
 use super::{Connection, Service};
 use crate::auth::{self, HashError};
+use crate::config::Addresses;
 use crate::dialect::{
     BodyPlan, Call, Context, Dialect, IssuedToken, Need, NewUser, Next, Payload, Plan,
 };
@@ -84,14 +85,18 @@ impl Exchange<'_> {
             .await?;
         let place = self.locate(&principal, address?).await?;
         allow(&principal, place.as_ref(), need)?;
-        self.check_head(&mut body, &head.headers)?;
+        let coding = self.check_head(&mut body, &head.headers)?;
         let finish = finish?;
-        let Gathered { payload, staged } = self.gather(body, at).await?;
+        let Gathered { payload, staged } = self.gather(body, coding, at).await?;
+        let mut privacy = self.service.privacy;
+        if principal.has_key() {
+            privacy.addresses = Addresses::Shown;
+        }
         let context = Context {
             principal,
             at,
             base,
-            privacy: self.service.privacy,
+            privacy,
             place,
             // Only a content can become a node, and random numbers cost a call into the kernel.
             uuid: match payload {
@@ -337,11 +342,11 @@ impl Exchange<'_> {
     }
 
     /// What the head alone says to be wrong with the body.
-    fn check_head(&self, plan: &mut BodyPlan, headers: &HeaderMap) -> Result<(), Fault> {
+    fn check_head(&self, plan: &mut BodyPlan, headers: &HeaderMap) -> Result<Coding, Fault> {
         let (max, too_large) = match plan {
-            BodyPlan::Ignore => return Ok(()),
+            BodyPlan::Ignore => return Ok(Coding::Identity),
             BodyPlan::Whole { wrong_type, .. } if wrong_type.is_some() && self.has_body() => {
-                return wrong_type.take().map_or(Ok(()), Err);
+                return wrong_type.take().map_or(Ok(Coding::Identity), Err);
             }
             BodyPlan::Whole {
                 bytes_max,
@@ -353,18 +358,14 @@ impl Exchange<'_> {
                 too_large,
             } => (*bytes_max, too_large),
         };
-        if let Some(encoding) = headers.get(header::CONTENT_ENCODING)
-            && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
-        {
-            let what = "the body has a Content-Encoding: send it as it is, without one";
-            return Err(Fault::UnsupportedMediaType(what.to_owned()));
-        }
+        let coding = Coding::of(headers)?;
+        let max = coding.sent_bytes_max(max);
         match headers
             .get(header::CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok()?.parse::<u64>().ok())
         {
             Some(length) if length > max => Err(Fault::TooLarge(std::mem::take(too_large))),
-            Some(_) | None => Ok(()),
+            Some(_) | None => Ok(coding),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::fault::Fault;
 use crate::http::Head;
 use crate::model::{Access, Principal, Timestamp, User};
 use http::{Method, header};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -25,8 +26,13 @@ impl Exchange<'_> {
         let Credentials {
             token,
             basic,
+            api_key,
             required,
         } = credentials;
+        let has_key = match (&self.service.api_key, api_key) {
+            (Some(hash), Some(given)) => auth::hash_of(&given) == *hash,
+            (None, _) | (_, None) => false,
+        };
         if let Some((token, source)) = token
             && let Some(user) = self.by_token(&token, at).await?
         {
@@ -34,10 +40,12 @@ impl Exchange<'_> {
             if source == TokenSource::Cookie && writes && is_foreign(head, base) {
                 return Err(Fault::ForeignOrigin);
             }
-            return active(user);
+            return active(user, has_key);
         }
+        let from = self.service.proxies.client(&head.headers, connection);
         match basic {
-            Some(basic) => active(self.by_password(&basic?, connection, at).await?),
+            Some(basic) => active(self.by_password(&basic?, from, at).await?, has_key),
+            None if has_key => active(Arc::clone(&self.service.admin), has_key),
             None if required => Err(Fault::CredentialsNeeded),
             None => Ok(Principal::new(Arc::clone(&self.service.anonymous))),
         }
@@ -60,7 +68,7 @@ impl Exchange<'_> {
     async fn by_password(
         &self,
         given: &NamePassword,
-        connection: Connection,
+        from: IpAddr,
         at: Timestamp,
     ) -> Result<Arc<User>, Fault> {
         let service = self.service;
@@ -74,7 +82,6 @@ impl Exchange<'_> {
         if let Some(user) = service.verified.find(secret, at) {
             return Ok(user);
         }
-        let from = connection.peer.ip();
         if !service.throttle.admit(name, from, Instant::now()) {
             return Err(Fault::TooManyGuesses { retry_secs: 1 });
         }
@@ -102,8 +109,9 @@ impl Exchange<'_> {
     }
 }
 
-fn active(user: Arc<User>) -> Result<Principal, Fault> {
+fn active(user: Arc<User>, has_key: bool) -> Result<Principal, Fault> {
     match user.access {
+        Access::Active if has_key => Ok(Principal::with_key(user)),
         Access::Active => Ok(Principal::new(user)),
         Access::Disabled => Err(Fault::Disabled(user.name.clone())),
     }

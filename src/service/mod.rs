@@ -7,12 +7,14 @@
 mod body;
 mod exchange;
 mod identify;
+mod origin;
 mod stream;
 
 pub(crate) use exchange::now;
+pub use origin::{Proxies, is_prefix};
 pub use stream::AnswerStream;
 
-use crate::auth::{Hasher, Throttle, Verified};
+use crate::auth::{self, Hasher, Throttle, Verified};
 use crate::config::{Limits, Privacy};
 use crate::dialect::{DIALECTS, Dialect};
 use crate::fault::Fault;
@@ -20,9 +22,8 @@ use crate::http::{Answer, AnswerBody, Head};
 use crate::model::{User, UserId};
 use crate::store::Store;
 use exchange::Exchange;
-use http::header::{self, HeaderMap, HeaderValue};
-use http::uri::Authority;
-use http::{Method, Request, Response, StatusCode, Version, request};
+use http::header::{self, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use std::error::Error;
 use std::net::SocketAddr;
@@ -36,12 +37,15 @@ pub struct Service {
     store: Arc<dyn Store>,
     limits: Limits,
     privacy: Privacy,
-    /// Scheme and host of links, if they are not those of the request.
-    public_url: Option<Arc<str>>,
+    proxies: Proxies,
+    /// The hash of the key of the site.
+    api_key: Option<[u8; 32]>,
     hasher: Hasher,
     verified: Verified,
     throttle: Throttle,
     anonymous: Arc<User>,
+    /// The first account, for which the key of the site stands.
+    admin: Arc<User>,
     requests: AtomicU64,
     failed: Notify,
 }
@@ -50,6 +54,28 @@ impl std::fmt::Debug for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Service")
             .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How a service is set up.
+#[derive(Clone, Default)]
+pub struct Settings {
+    /// All limits.
+    pub limits: Limits,
+    /// What of accounts is shown to whom.
+    pub privacy: Privacy,
+    /// What stands between it and its clients.
+    pub proxies: Proxies,
+    /// The key of the site: who has it may do everything.
+    pub api_key: Option<String>,
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings")
+            .field("limits", &self.limits)
+            .field("proxies", &self.proxies)
             .finish_non_exhaustive()
     }
 }
@@ -70,20 +96,26 @@ impl Service {
     /// If the store cannot be read, or the system has no random numbers or no threads.
     pub async fn new(
         store: Arc<dyn Store>,
-        limits: Limits,
-        privacy: Privacy,
-        public_url: Option<String>,
+        settings: Settings,
     ) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let Settings {
+            limits,
+            privacy,
+            proxies,
+            api_key,
+        } = settings;
         Ok(Service {
             anonymous: store.user(UserId::ANONYMOUS).await?,
+            admin: store.user(UserId::ADMIN).await?,
             hasher: Hasher::start()?,
             verified: Verified::new(Duration::from_secs(limits.credentials_secs))
                 .map_err(|error| error.to_string())?,
             throttle: Throttle::new(limits.guesses_per_sec_max),
-            public_url: public_url.map(|url| url.trim_end_matches('/').into()),
             store,
             limits,
             privacy,
+            proxies,
+            api_key: api_key.as_deref().map(auth::hash_of),
             requests: AtomicU64::new(0),
             failed: Notify::new(),
         })
@@ -103,9 +135,16 @@ impl Service {
         let began = Instant::now();
         let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
         let (parts, body) = request.into_parts();
-        let dialect = dialect_of(parts.uri.path());
-        let base = self.base(&parts, connection);
-        let head = Arc::new(Head::new(parts));
+        let base = self.proxies.base(&parts, connection);
+        let mut head = Head::new(parts);
+        if let Ok(base) = &base {
+            let path = origin::without_prefix(&head.path, base);
+            if path.len() < head.path.len() {
+                head.path = path.to_owned();
+            }
+        }
+        let dialect = dialect_of(&head.path);
+        let head = Arc::new(head);
         let mut exchange = Exchange {
             service: self,
             number,
@@ -175,45 +214,6 @@ impl Service {
                 .or_insert(HeaderValue::from_static("nosniff"));
         }
         response
-    }
-
-    /// Scheme and host of all links in an answer.
-    fn base(
-        &self,
-        parts: &request::Parts,
-        connection: Connection,
-    ) -> Result<Arc<str>, &'static str> {
-        const NO_HOST: &str = "a request needs exactly one Host header";
-        let host = match (hosts(&parts.headers), parts.uri.authority()) {
-            (Hosts::Several, _) => return Err(NO_HOST),
-            (Hosts::None, _) if parts.version >= Version::HTTP_11 => return Err(NO_HOST),
-            (_, Some(authority)) => authority.as_str().to_owned(),
-            (Hosts::One(host), None) => host.to_owned(),
-            (Hosts::None, None) => connection.local.to_string(),
-        };
-        let is_host = host.parse::<Authority>().is_ok() && !host.contains(['@', '<', '>', '"']);
-        if !is_host {
-            return Err("the Host header is not the name of a host");
-        }
-        Ok(self
-            .public_url
-            .clone()
-            .unwrap_or_else(|| format!("http://{host}").into()))
-    }
-}
-
-enum Hosts<'a> {
-    None,
-    One(&'a str),
-    Several,
-}
-
-fn hosts(headers: &HeaderMap) -> Hosts<'_> {
-    let mut hosts = headers.get_all(header::HOST).iter();
-    match (hosts.next(), hosts.next()) {
-        (None, _) => Hosts::None,
-        (Some(host), None) => Hosts::One(host.to_str().unwrap_or_default()),
-        (Some(_), Some(_)) => Hosts::Several,
     }
 }
 

@@ -913,3 +913,160 @@ fn the_anonymous_account_gets_no_password() {
         .user("Anonymous", "secret")
         .gives(401);
 }
+
+/// A server with this key of the site.
+fn with_key(key: &str) -> Server {
+    let dir = std::sync::Arc::new(tempfile::tempdir().unwrap());
+    let mut command = crate::harness::program(["serve", "--listen", "127.0.0.1:0", "--db"]);
+    command
+        .arg(dir.path().join("test.db"))
+        .env("PROPSTORE_ADMIN_PASSWORD", PASSWORD)
+        .env("PROPSTORE_API_KEY", key);
+    Server::spawn(command, dir)
+}
+
+#[test]
+fn the_key_of_the_site_opens_everything_and_a_wrong_one_nothing() {
+    let server = with_key("0123456789abcdef");
+    server.account("vera", "pw", "Viewer");
+    let put = |key: &str| {
+        let path = format!("/site/properties/p?abort=never&apikey={key}");
+        server.put(path).anonymous().text("v")
+    };
+    put("0123456789abcdef").gives(200);
+    for wrong in ["", "0123456789abcdeF", "0123456789abcde"] {
+        put(wrong).gives(401);
+        // It is passed over: who may do something without it may do it with a wrong one.
+        put(wrong).user("admin", PASSWORD).gives(200);
+    }
+    let by_header = server.get("/site/properties").anonymous();
+    by_header.field("X-ApiKey", "0123456789abcdef").gives(200);
+    // Who signs in as well stays who that is.
+    let by_vera = put("0123456789abcdef").user("vera", "pw").gives(200).xml();
+    assert_eq!(
+        by_vera.child("user.modified").child("username").text,
+        "vera"
+    );
+    assert_eq!(
+        who(&server
+            .get("/users/current?apikey=0123456789abcdef")
+            .anonymous()),
+        "admin"
+    );
+    server
+        .get("/users/authenticate?apikey=0123456789abcdef")
+        .anonymous()
+        .gives(401);
+    let other = Server::start();
+    other.get("/site/properties?apikey=").anonymous().gives(401);
+    other
+        .get("/site/properties?apikey=0123456789abcdef")
+        .anonymous()
+        .gives(401);
+}
+
+#[test]
+fn addresses_and_their_hashes_are_shown_as_the_settings_say() {
+    let server = |flags: &[&str]| {
+        let server = Server::with(flags);
+        let user = "<user><username>eve</username><email> Eve@Example.org </email></user>";
+        server
+            .post("/users?accountpassword=pw")
+            .xml(user)
+            .gives(200);
+        server
+    };
+    let told = |server: &Server, query: &str| {
+        let user = server.get(format!("/users/=eve{query}")).gives(200).xml();
+        let text = |name: &str| user.child(name).text.clone();
+        let shown = user.child("email").find_attr("hidden").is_none();
+        (shown, text("hash.email"), text("uri.gravatar"))
+    };
+    let (shown, hash, picture) = told(&server(&[]), "");
+    assert!(!shown);
+    assert_eq!(
+        (hash.len(), hash.chars().all(|c| c.is_ascii_hexdigit())),
+        (32, true)
+    );
+    assert_eq!(
+        picture,
+        format!("http://www.gravatar.com/avatar/{hash}.png")
+    );
+    let (_, hash, picture) = told(&server(&["--email-hash", "sha256"]), "");
+    assert_eq!(hash.len(), 64);
+    assert_eq!(
+        picture,
+        format!("http://www.gravatar.com/avatar/{hash}.png")
+    );
+    let off = server(&["--email-hash", "off", "--email-addresses", "shown"]);
+    let picture = "http://www.gravatar.com/avatar/no-email.png".to_owned();
+    assert_eq!(told(&off, ""), (true, String::new(), picture));
+    // Who has no address has no hash either.
+    let admin = off.get("/users/1").gives(200).xml();
+    assert!(!admin.names().contains(&"hash.email"));
+    let key = with_key("0123456789abcdef");
+    let user = "<user><username>eve</username><email>e@x</email></user>";
+    key.post("/users?accountpassword=pw").xml(user).gives(200);
+    assert!(!told(&key, "").0);
+    assert!(told(&key, "?apikey=0123456789abcdef").0);
+}
+
+#[test]
+fn an_account_is_changed_by_its_owner_and_disabled_by_an_administrator() {
+    let server = server();
+    let token = token(&server, "carl", "pw");
+    let change = |document: &str| {
+        server
+            .put("/users/=carl")
+            .xml(format!("<user>{document}</user>"))
+    };
+    let own = change("<username>carl</username><fullname>Carl C</fullname><email>c@x</email>");
+    let told = own.clone().user("carl", "pw").gives(200).xml();
+    assert_eq!(
+        (&*told.child("fullname").text, &*told.child("email").text),
+        ("Carl C", "c@x")
+    );
+    own.clone().user("vera", "pw").gives(403);
+    own.anonymous().gives(401);
+    let role = change("<permissions.user><role>Admin</role></permissions.user>");
+    role.user("carl", "pw").gives(403);
+    // What was not to be seen stays when it is sent back.
+    let seen = server.get("/users/=carl").gives(200);
+    server.put("/users/=carl").xml(seen.text()).gives(200);
+    let email = server
+        .get("/users/=carl")
+        .user("carl", "pw")
+        .gives(200)
+        .xml();
+    assert_eq!(email.child("email").text, "c@x");
+    let page = server.put("/pages/home/properties/p?abort=never").text("v");
+    page.clone().user("carl", "pw").gives(200);
+    let viewer = "<permissions.user><role>Viewer</role></permissions.user>";
+    change(viewer).gives(200);
+    page.user("carl", "pw").gives(403);
+    with_token(server.get("/users/current"), &token).gives(200);
+    change("<status>inactive</status>").gives(200);
+    let message = current(&server).user("carl", "pw").gives(403).message();
+    assert_eq!(message, "User 'carl' is disabled");
+    with_token(server.get("/users/current"), &token).gives(403);
+    change("<status>active</status>").gives(200);
+    assert_eq!(who(&current(&server).user("carl", "pw")), "carl");
+    for (user, document) in [
+        ("1", "<status>inactive</status>"),
+        ("1", viewer),
+        ("2", "<status>inactive</status>"),
+        ("=carl", "<username>karl</username>"),
+        ("=carl", "<status>away</status>"),
+        (
+            "=carl",
+            "<permissions.user><role>Boss</role></permissions.user>",
+        ),
+    ] {
+        let path = format!("/users/{user}");
+        server
+            .put(path)
+            .xml(format!("<user>{document}</user>"))
+            .gives(400);
+    }
+    server.put("/users/99").xml("<user/>").gives(404);
+}

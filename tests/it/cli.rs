@@ -39,7 +39,12 @@ fn without_a_command_it_says_how_it_is_used() {
     }
     for arguments in [
         ["serve", "--public-url", "wiki.example"],
-        ["serve", "--public-url", "https://wiki.example/path"],
+        ["serve", "--public-url", "ftp://wiki.example"],
+        ["serve", "--public-url", "https://user@wiki.example"],
+        ["serve", "--public-url", "https://wiki.example/a?b"],
+        ["serve", "--trusted-proxy", "10.0.0.0/33"],
+        ["serve", "--trusted-proxy", "proxy.example"],
+        ["serve", "--email-hash", "crc"],
         ["serve", "--head-bytes-max", "8191"],
         ["serve", "--batch-bytes-max", "many"],
     ] {

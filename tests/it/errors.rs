@@ -2,6 +2,8 @@
 //! (`mindtouch.md` §1, §2, §5.4, §15; `promises.md` §1.3, §1.4).
 
 use crate::harness::{Answer, Call, Connection, PASSWORD, Request, Server, each, program};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use std::io::Read;
 use std::net::Shutdown;
 
@@ -709,6 +711,52 @@ fn connections_beyond_the_limit_wait_for_their_turn() {
     first.send(get.request()).is(200);
     drop(first);
     second.read("GET").is(200);
+}
+
+#[test]
+fn a_body_in_base64_is_decoded() {
+    let server = Server::start();
+    let file = server.file("a");
+    let long: Vec<u8> = (0..700_001_u32).map(|n| (n % 251) as u8).collect();
+    let coded = |bytes: &[u8]| STANDARD.encode(bytes);
+    let in_lines = |text: &str| {
+        let lines = text
+            .as_bytes()
+            .chunks(76)
+            .map(|line| std::str::from_utf8(line).unwrap());
+        lines.collect::<Vec<_>>().join("\r\n")
+    };
+    for (body, expected) in [
+        (coded(b"x"), b"x".to_vec()),
+        (coded(b""), Vec::new()),
+        (coded(b"ab").replace('=', ""), b"ab".to_vec()),
+        (in_lines(&coded(&long)), long.clone()),
+    ] {
+        let put = server
+            .put(&file)
+            .field("Content-Encoding", "Base64")
+            .body(&body);
+        put.gives(200);
+        assert_eq!(server.get(&file).gives(200).body, expected);
+        put.clone().chunked(1001).gives(200);
+        assert_eq!(server.get(&file).gives(200).body, expected);
+    }
+    let batch = "<properties><property name='p'><contents type='text/plain'>v</contents></property></properties>";
+    let path = format!("{file}/properties");
+    let put = server.put(&path).field("Content-Encoding", "base64");
+    put.clone().xml(coded(batch.as_bytes())).gives(200);
+    for bad in ["x", "a=b=", "YQ==YQ==", "ä", batch] {
+        let message = put.clone().xml(bad).gives(400).message();
+        assert!(message.contains("not base64"), "{message}");
+    }
+    // The limit is that of what comes of it.
+    let property = server
+        .put(format!("{file}/properties/big?abort=never"))
+        .field("Content-Encoding", "base64");
+    let mut big = vec![b'x'; 16 << 20];
+    property.clone().body(coded(&big)).gives(200);
+    big.push(b'x');
+    property.body(coded(&big)).gives(413);
 }
 
 #[test]

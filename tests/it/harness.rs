@@ -281,7 +281,16 @@ pub(crate) fn signal(child: &Child, name: &str) {
 
 /// What runs to its end: its status, its stdout and its stderr.
 pub(crate) fn run(mut command: Command) -> (Option<i32>, String, String) {
-    let output = command.output().unwrap();
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let pid = child.id().to_string();
+    let (tell, ended) = unbounded();
+    thread::spawn(move || tell.send(child.wait_with_output()).unwrap_or_default());
+    let Ok(output) = ended.recv_timeout(PATIENCE) else {
+        drop(Command::new("kill").args(["-KILL", &pid]).status());
+        panic!("it did not end: {command:?}");
+    };
+    let output = output.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (
         output.status.code(),

@@ -23,6 +23,8 @@ mod formats;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod links;
+#[cfg(test)]
 mod names;
 #[cfg(test)]
 mod pages;

@@ -158,6 +158,11 @@ fn credentials(head: &Head) -> Credentials {
     Credentials {
         token,
         basic: basic(head),
+        api_key: head
+            .query
+            .get("apikey")
+            .map(str::to_owned)
+            .or_else(|| head.header("x-apikey")),
         required: is_required(head),
     }
 }

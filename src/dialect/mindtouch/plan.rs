@@ -55,6 +55,7 @@ pub(super) fn plan(head: &Arc<Head>, limits: &Limits) -> Result<Plan, Fault> {
         // A token is not enough to get another one.
         credentials = Credentials {
             token: None,
+            api_key: None,
             required: true,
             ..credentials
         };
