@@ -29,6 +29,8 @@ mod names;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod proxy;
+#[cfg(test)]
 mod single;
 #[cfg(test)]
 mod tidy;
