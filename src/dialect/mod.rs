@@ -270,6 +270,13 @@ pub enum Call {
         /// Says it.
         reply: Reply<FileView>,
     },
+    /// For the files on a page.
+    FilesOn {
+        /// Which.
+        page: NodeId,
+        /// Says them.
+        reply: Reply<Vec<FileView>>,
+    },
     /// For all revisions of a file.
     FileHistory {
         /// Which.
@@ -411,6 +418,7 @@ impl std::fmt::Debug for Call {
             Call::Gather { .. } => "Gather",
             Call::File { .. } => "File",
             Call::FileView { .. } => "FileView",
+            Call::FilesOn { .. } => "FilesOn",
             Call::FileHistory { .. } => "FileHistory",
             Call::User { .. } => "User",
             Call::Users { .. } => "Users",

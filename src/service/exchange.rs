@@ -196,6 +196,11 @@ impl Exchange<'_> {
                 let much = view.properties.properties.len() >= OFFLOAD_PROPERTIES;
                 offload(much, self.number, move || reply(view)).await
             }
+            Call::FilesOn { page, reply } => {
+                let files = self.told(store.files_on(page).await)?;
+                let much = files.len() >= OFFLOAD_PROPERTIES;
+                offload(much, self.number, move || reply(files)).await
+            }
             Call::FileHistory { id, reply } => {
                 let history = self.told(store.file_history(id).await)?;
                 let much = history.revisions.len() >= OFFLOAD_PROPERTIES;

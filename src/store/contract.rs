@@ -1695,6 +1695,21 @@ fn a_page_is_made_with_all_levels_above_it_and_then_revised() {
         assert_eq!((home.page.revision, home.parent), (Revision::FIRST, None));
         let missing = wait(client.store.page(NodeId::new(99).unwrap()));
         assert_eq!(refusal(missing), Refusal::NoSuchPage);
+        let on_page = client.on(ResourceId::Node(page.id));
+        let files = [on_page.upload("b", "1"), on_page.upload("a", "1")];
+        let gone = on_page.upload("gone", "1").id;
+        let remove = Edit::Remove { demand: None };
+        assert_eq!(
+            client.on(ResourceId::Node(gone)).edit(remove),
+            Ok(Done::Removed)
+        );
+        let listed = wait(client.store.files_on(page.id)).unwrap();
+        assert_eq!(
+            listed.iter().map(|view| view.file.id).collect::<Vec<_>>(),
+            files.map(|file| file.id)
+        );
+        let nowhere = wait(client.store.files_on(NodeId::new(99).unwrap()));
+        assert_eq!(refusal(nowhere.map(drop)), Refusal::NoSuchPage);
     });
 }
 

@@ -792,6 +792,17 @@ impl Store for Memory {
         })
     }
 
+    fn files_on(&self, page: NodeId) -> Ticket<Vec<FileView>> {
+        self.answer(|state| {
+            state.page(page)?;
+            let is_on = |node: &StoredNode| {
+                node.kind == NodeKind::File && node.parent == Some(page) && !node.deleted
+            };
+            let files = state.nodes.iter().filter(|(_, node)| is_on(node));
+            files.map(|(&id, _)| state.file_view(id, None)).collect()
+        })
+    }
+
     fn page(&self, id: NodeId) -> Ticket<PageView> {
         self.answer(|state| state.page_view(id))
     }

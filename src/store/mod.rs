@@ -58,6 +58,9 @@ pub trait Store: Send + Sync {
     /// All revisions of a file, with what is known of it now.
     fn file_history(&self, id: NodeId) -> Ticket<FileHistory>;
 
+    /// The live files on a page, by number, each as [`Store::file_view`] has it.
+    fn files_on(&self, page: NodeId) -> Ticket<Vec<FileView>>;
+
     /// A page at its newest revision, and where it lies.
     fn page(&self, id: NodeId) -> Ticket<PageView>;
 

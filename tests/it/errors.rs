@@ -205,6 +205,7 @@ fn a_verb_that_a_path_does_not_know_is_405() {
         (&*format!("{file}/=a"), "DELETE, GET, HEAD, PUT"),
         ("/pages/home", "GET, HEAD"),
         ("/pages/home/contents", "GET, HEAD, POST"),
+        ("/pages/home/files", "GET, HEAD"),
         ("/pages/home/security", "DELETE, GET, HEAD, PUT"),
         ("/site/search/properties", "GET, HEAD"),
         ("/groups", "GET, HEAD, POST"),

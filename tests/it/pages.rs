@@ -559,3 +559,44 @@ fn a_search_finds_the_pages_with_a_property_that_the_caller_may_see() {
         .get("/site/search/properties?name=a&verbose=x")
         .gives(400);
 }
+
+#[test]
+fn the_files_on_a_page_are_listed() {
+    let (server, top, below) = secured();
+    let names = |page: &str| {
+        let files = server
+            .get(format!("{page}/files"))
+            .user("vera", "pw")
+            .gives(200)
+            .xml();
+        let names: Vec<String> = files
+            .all("file")
+            .iter()
+            .map(|file| file.child("filename").text.clone())
+            .collect();
+        assert_eq!(files.attr("count"), names.len().to_string());
+        names
+    };
+    assert_eq!(names(&top), [""; 0]);
+    for (page, name) in [
+        (&*top, "b"),
+        (&*top, "a"),
+        (&*below, "c"),
+        (&*top, "b"),
+        (&*top, "gone"),
+    ] {
+        server
+            .put(format!("{page}/files/={name}"))
+            .text("x")
+            .gives(200);
+    }
+    server.delete(format!("{top}/files/=gone")).gives(200);
+    assert_eq!(names(&top), ["b", "a"]);
+    assert_eq!(names(&below), ["c"]);
+    secure(&server, &top, &security("Private", &[])).is(200);
+    server
+        .get(format!("{below}/files"))
+        .user("vera", "pw")
+        .gives(403);
+    server.get("/pages/99/files").gives(404);
+}

@@ -126,6 +126,22 @@ pub(super) fn remove(head: &Head) -> Finish {
     })
 }
 
+/// `GET pages/{id}/files`
+pub(super) fn on_page() -> Finish {
+    Box::new(move |context, _| {
+        let ResourceId::Node(page) = context.place()?.resource else {
+            return Err(Refusal::NoSuchPage.into());
+        };
+        Ok(Call::FilesOn {
+            page,
+            reply: Box::new(move |files| {
+                let document = response::files_on(&context, page, &files);
+                Ok(Next::Say(Answer::document(StatusCode::OK, document)))
+            }),
+        })
+    })
+}
+
 /// `GET …/revisions`
 pub(super) fn history() -> Finish {
     Box::new(move |context, _| {

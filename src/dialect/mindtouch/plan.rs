@@ -117,6 +117,10 @@ fn handling(route: Route, method: &Method, head: &Arc<Head>, limits: &Limits) ->
             let finish = redirects(&page, head).map(|()| pages::info());
             owned(page, Right::Read, BodyPlan::Ignore, finish)
         }
+        Route::FilesOnPage(page) => {
+            let finish = redirects(&page, head).map(|()| files::on_page());
+            owned(page, Right::Read, BodyPlan::Ignore, finish)
+        }
         Route::PageContents(page, levels) => page_contents(page, levels, method, head, limits),
         Route::Security(page) => security(page, method, head),
         Route::SearchProperties => Handling {

@@ -6,9 +6,9 @@ use crate::config::{Addresses, EmailHash};
 use crate::dialect::Context;
 use crate::model::{
     Access, Change, DESCRIPTION_PROPERTY, Delete, Done, Edit, File, FileHistory, FileView,
-    FoundPage, Grant, Grantee, Group, Listing, Node, NodeKind, Outcome, PageView, Permissions,
-    Property, PropertyName, Put, Refusal, ResourceId, Revision, SHOWN_BYTES, Timestamp, User,
-    UserId, Users,
+    FoundPage, Grant, Grantee, Group, Listing, Node, NodeId, NodeKind, Outcome, PageView,
+    Permissions, Property, PropertyName, Put, Refusal, ResourceId, Revision, SHOWN_BYTES,
+    Timestamp, User, UserId, Users,
 };
 use crate::xml::{Writer, escaped_attribute, inside};
 use http::StatusCode;
@@ -360,6 +360,27 @@ pub(super) fn file(context: &Context, view: &FileView) -> String {
         list_element(&mut xml, context, &links, properties, SHOWN_BYTES);
     }
     xml.end("file");
+    xml.finish()
+}
+
+/// The answer with the files on a page. Their properties are left out.
+pub(super) fn files_on(context: &Context, page: NodeId, views: &[FileView]) -> String {
+    let href = format!("{}/@api/deki/pages/{page}/files", context.base);
+    let mut xml = Writer::with_capacity(256 + views.len() * 1024);
+    xml.start("files")
+        .attribute("count", views.len())
+        .attribute("href", href);
+    for FileView {
+        file,
+        head,
+        parent,
+        properties,
+    } in views
+    {
+        start_file(&mut xml, context, file, *head, parent, properties);
+        xml.end("file");
+    }
+    xml.end("files");
     xml.finish()
 }
 

@@ -27,6 +27,8 @@ pub(super) enum Route {
     Property(Owner, String),
     /// `{owner}/properties/{key}/info`
     PropertyInfo(Owner, String),
+    /// `pages/{id}/files`
+    FilesOnPage(Owner),
     /// `pages/{id}/files/{name}`: the page and the name.
     FileOnPage(Owner, Result<NodeName, Fault>),
     /// `files/{id}`
@@ -76,7 +78,9 @@ impl Route {
                 &["GET", "HEAD"]
             }
             Route::NamedFile(..) => &["DELETE", "GET", "HEAD", "PUT"],
-            Route::Page(_) | Route::SearchProperties | Route::Group(_) => &["GET", "HEAD"],
+            Route::Page(_) | Route::FilesOnPage(_) | Route::SearchProperties | Route::Group(_) => {
+                &["GET", "HEAD"]
+            }
             Route::PageContents(..) => &["GET", "HEAD", "POST"],
             Route::Security(_) => &["DELETE", "GET", "HEAD", "PUT"],
             Route::Members(_) => &["GET", "HEAD", "PUT"],
@@ -142,6 +146,7 @@ impl Route {
                         let levels = levels(&owner);
                         Some(Route::PageContents(owner, levels))
                     }
+                    ["files"] => Some(Route::FilesOnPage(owner)),
                     ["security"] => Some(Route::Security(owner)),
                     _ => Self::of_owner(owner, rest),
                 }

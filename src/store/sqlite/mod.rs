@@ -176,6 +176,12 @@ impl Store for Sqlite {
             .read(move |db| rows::file_history(db, &known, id))
     }
 
+    fn files_on(&self, page: NodeId) -> Ticket<Vec<FileView>> {
+        let known = self.known.users();
+        self.readers
+            .read(move |db| rows::files_on(db, &known, page))
+    }
+
     fn page(&self, id: NodeId) -> Ticket<PageView> {
         let known = self.known.users();
         self.readers

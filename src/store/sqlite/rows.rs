@@ -29,6 +29,9 @@ const STANDING: &str = "
 const FILE_ON: &str = "
     SELECT max(id) FROM node WHERE parent = ?1 AND name = ?2 AND deleted_at IS NULL AND kind = 'file'";
 
+const FILES_ON: &str = "
+    SELECT id FROM node WHERE parent = ?1 AND deleted_at IS NULL AND kind = 'file' ORDER BY id";
+
 const FILE_REVISION: &str = "
     SELECT node.uuid, node.parent, node.revision, r.name, r.revision, r.type, r.size, r.modified_at, r.modified_by,
            r.content, r.value
@@ -459,6 +462,22 @@ pub(super) fn file_view(
         properties,
         file,
     })
+}
+
+/// The live files on a page.
+pub(super) fn files_on(
+    db: &Connection,
+    known: &KnownUsers,
+    on: NodeId,
+) -> Result<Vec<FileView>, StoreError> {
+    page(db, on)?;
+    let mut statement = db.prepare_cached(FILES_ON)?;
+    let mut rows = statement.query([on.get()])?;
+    let mut views = Vec::new();
+    while let Some(row) = rows.next()? {
+        views.push(file_view(db, known, number(row, 0, NodeId::new)?, None)?);
+    }
+    Ok(views)
 }
 
 /// All revisions of a file.
