@@ -164,6 +164,7 @@ CREATE TABLE account (
     role       TEXT    NOT NULL,         -- None, Viewer, Contributor, Manager, Admin
     disabled   INTEGER NOT NULL,         -- 0 or 1
     password   TEXT,                     -- Argon2id, as a PHC string; NULL: nobody can sign in
+    passwords  INTEGER NOT NULL,         -- how many it has had: a token is made only for whoever knew the newest
     created_at INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX account_by_name ON account (folded);

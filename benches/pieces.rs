@@ -341,11 +341,14 @@ fn render_list(
     const SIZE: usize = 20;
     let mut bench = Bench::in_memory(runtime)?;
     bench.create(SIZE, naming)?;
-    let listing = runtime.block_on(bench.store.list(ListQuery {
-        resource: bench.place.resource,
-        names: NameFilter::All,
-        cutoff: SHOWN_BYTES,
-    }))?;
+    let listing = runtime.block_on(bench.store.list(
+        &bench.context.principal,
+        ListQuery {
+            resource: bench.place.resource,
+            names: NameFilter::All,
+            cutoff: SHOWN_BYTES,
+        },
+    ))?;
     let head = bench.head("GET", "properties")?;
     let setup = || (sure(reply_to_list(&bench, &head)), listing.clone());
     let mut group = criterion.benchmark_group("render/list");

@@ -116,7 +116,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         names: NameFilter::All,
         cutoff: SHOWN_BYTES,
     };
-    for property in store.list(query).await?.properties {
+    for property in store.list(&admin, query).await?.properties {
         let text = property.content.shown_text(SHOWN_BYTES).unwrap_or_default();
         println!("  {} = {text}", property.key.name);
     }

@@ -181,6 +181,7 @@ mod tests {
             role: Role::Viewer,
             access: Access::Active,
             created_at: NOW,
+            passwords: 1,
         })
     }
 

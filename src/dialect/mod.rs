@@ -14,7 +14,7 @@ use crate::http::AnswerBody;
 use crate::http::{Answer, Head};
 use crate::model::{
     Address, Batch, Body, Content, File, FileHistory, FileView, FoundPage, Group, GroupId,
-    ListQuery, Listing, NameFilter, NodeId, Outcome, PageView, Permissions, Place, Principal,
+    ListQuery, Listing, NodeId, Outcome, PageSearch, PageView, Permissions, Place, Principal,
     Property, PropertyKey, PropertyName, Revision, Right, Role, Timestamp, User, UserChange,
     UserId,
 };
@@ -300,10 +300,8 @@ pub enum Call {
     },
     /// For the pages that have a property of such a name and that the principal may see.
     PagesWith {
-        /// Who asks.
-        who: Principal,
-        /// Such a name.
-        names: NameFilter,
+        /// Which.
+        search: PageSearch,
         /// Says them.
         reply: Reply<Vec<FoundPage>>,
     },
@@ -376,10 +374,8 @@ pub enum Call {
         /// Says that it is done.
         reply: Reply<()>,
     },
-    /// For a token that stands for an account.
+    /// For a token that stands for whoever asks.
     IssueToken {
-        /// Which.
-        user: UserId,
         /// Says it.
         reply: Reply<IssuedToken>,
     },

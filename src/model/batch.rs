@@ -355,6 +355,21 @@ pub enum Refusal {
     /// Another account has this name.
     #[error("a user '{0}' exists")]
     UserNameTaken(String),
+    /// The account was disabled.
+    #[error("the account '{0}' is disabled")]
+    AccountDisabled(String),
+    /// The password of the account has changed since it was shown.
+    #[error("the password has changed")]
+    PasswordChanged,
+    /// The role and the state of this account never change.
+    #[error("the account '{0}' stays as it is")]
+    FixedAccount(String),
+    /// More pages are meant than an answer may have.
+    #[error("more than {max} pages")]
+    TooManyPages {
+        /// How many it may have.
+        max: usize,
+    },
     /// Another group has this name.
     #[error("a group '{0}' exists")]
     GroupNameTaken(String),

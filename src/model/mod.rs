@@ -25,7 +25,8 @@ pub use id::{
     PropertyId, PropertyKey, PropertyName, ResourceId, UserId, is_xml_char, not_xml,
 };
 pub use permission::{
-    Denied, Grant, Grantee, Ground, PageGround, Permissions, Restriction, rights_on,
+    Denied, Grant, Grantee, Ground, PageGround, Permissions, Restriction, check_user_change,
+    on_page, require, rights_on,
 };
 pub use principal::{Access, Group, Principal, Right, Rights, Role, User, UserChange};
 pub use tree::{
@@ -33,6 +34,6 @@ pub use tree::{
     Node, NodeKind, PAGE_LEVELS_MAX, Page, Place, title_levels,
 };
 pub use view::{
-    FileHistory, FileView, FoundPage, ListQuery, Listing, NameFilter, NamePattern, PageView,
-    SHOWN_BYTES, Users,
+    FOUND_PAGES_MAX, FOUND_PATHS_BYTES_MAX, FileHistory, FileView, FoundPage, FoundPages,
+    ListQuery, Listing, NameFilter, NamePattern, PageSearch, PageView, SHOWN_BYTES, Users,
 };

@@ -2,7 +2,7 @@
 //!
 //! Rules: `mindtouch.md` §11. What a resource stands on is its [`Ground`]; [`rights_on`] says what that gives to whom.
 
-use super::{GroupId, NodeId, Principal, Right, Rights, Role, UserId};
+use super::{GroupId, NodeId, Principal, Refusal, Right, Rights, Role, User, UserChange, UserId};
 use std::fmt;
 
 /// What everybody may do on a page, whatever was granted to some.
@@ -43,11 +43,18 @@ impl Restriction {
     /// What is left of the rights that a role on the site gives.
     const fn leaves(self, role: Role) -> Rights {
         match self {
-            Restriction::Public => role.rights(),
-            Restriction::SemiPublic => role.rights().and(Role::Viewer.rights()),
-            Restriction::Private => role.rights().and(Role::None.rights()),
+            Restriction::Public => on_page(role),
+            Restriction::SemiPublic => on_page(role).and(Role::Viewer.rights()),
+            Restriction::Private => on_page(role).and(Role::None.rights()),
         }
     }
+}
+
+/// What a role gives on a page: all but to say who may do what there, which is for administrators of the site and for the
+/// page's maker (`mindtouch.md` §11).
+#[must_use]
+pub const fn on_page(role: Role) -> Rights {
+    role.rights().and(Role::Contributor.rights())
 }
 
 /// To whom something is granted.
@@ -155,8 +162,41 @@ pub struct Denied {
     pub page: Option<NodeId>,
 }
 
+/// Whether a principal has a right on this ground. For what has no place in the tree: accounts, groups, the site.
+///
+/// # Errors
+/// [`Refusal::Denied`]
+pub fn require(by: &Principal, ground: Ground, right: Right) -> Result<(), Refusal> {
+    let allowed = rights_on(by, ground);
+    if allowed.allow(right) {
+        return Ok(());
+    }
+    Err(Refusal::Denied(Box::new(Denied {
+        principal: by.clone(),
+        required: right,
+        allowed,
+        page: None,
+    })))
+}
+
+/// Whether a principal may change an account so: its owner says name and address, an administrator the rest as well.
+///
+/// # Errors
+/// [`Refusal::Denied`]; [`Refusal::FixedAccount`] if nobody may.
+pub fn check_user_change(by: &Principal, user: &User, change: &UserChange) -> Result<(), Refusal> {
+    require(by, Ground::User(user.id), Right::Update)?;
+    let is_same = change.role.is_none_or(|role| role == user.role)
+        && change.access.is_none_or(|access| access == user.access);
+    match user.id {
+        _ if is_same => Ok(()),
+        UserId::ADMIN | UserId::ANONYMOUS => Err(Refusal::FixedAccount(user.name.clone())),
+        _ => require(by, Ground::Site, Right::Admin),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::Access;
     use super::super::principal::tests::principal;
     use super::*;
 
@@ -237,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn the_maker_of_a_page_and_a_manager_say_who_may_do_what() {
+    fn the_maker_of_a_page_says_who_may_do_what() {
         let may = |id, role, ground| {
             let rights = rights_on(&principal(id, role), ground);
             rights.allow(Right::ChangePermissions)
@@ -245,15 +285,67 @@ mod tests {
         let private = page(Restriction::Private, Rights::NONE);
         let public = page(Restriction::Public, Rights::NONE);
         assert!(may(MAKER, Role::Viewer, private));
+        assert!(may(1, Role::Admin, private));
         assert!(!may(3, Role::Contributor, public));
-        assert!(may(3, Role::Manager, public));
-        assert!(!may(3, Role::Manager, private));
+        assert!(!may(3, Role::Manager, public));
+        for role in [Role::Manager, Role::Admin] {
+            assert!(!may(
+                3,
+                Role::Viewer,
+                page(Restriction::Public, on_page(role))
+            ));
+        }
         let of_anonymous = Ground::Page(PageGround {
             restriction: Restriction::Public,
             granted: Rights::NONE,
             maker: UserId::ANONYMOUS,
         });
         assert!(!may(ANONYMOUS, Role::Viewer, of_anonymous));
+    }
+
+    #[test]
+    fn the_table_of_who_may_change_what_of_an_account() {
+        let named = UserChange {
+            full_name: Some("x".to_owned()),
+            ..UserChange::default()
+        };
+        let role = |role| UserChange {
+            role: Some(role),
+            ..UserChange::default()
+        };
+        let disabled = UserChange {
+            access: Some(Access::Disabled),
+            ..UserChange::default()
+        };
+        let (admin, ann, bob) = (
+            principal(1, Role::Admin),
+            principal(3, Role::Viewer),
+            principal(4, Role::Manager),
+        );
+        let check = |by: &Principal, of: &Principal, change: &UserChange| match check_user_change(
+            by,
+            of.user(),
+            change,
+        ) {
+            Ok(()) => "ok",
+            Err(Refusal::Denied(_)) => "denied",
+            Err(_) => "never",
+        };
+        for (by, of, change, expected) in [
+            (&ann, &ann, &named, "ok"),
+            (&bob, &ann, &named, "denied"),
+            (&admin, &ann, &named, "ok"),
+            (&ann, &ann, &role(Role::Viewer), "ok"),
+            (&ann, &ann, &role(Role::Admin), "denied"),
+            (&ann, &ann, &disabled, "denied"),
+            (&admin, &ann, &role(Role::Admin), "ok"),
+            (&admin, &ann, &disabled, "ok"),
+            (&admin, &admin, &role(Role::Viewer), "never"),
+            (&admin, &admin, &disabled, "never"),
+            (&admin, &admin, &named, "ok"),
+        ] {
+            assert_eq!(check(by, of, change), expected, "{by:?} {of:?} {change:?}");
+        }
     }
 
     #[test]

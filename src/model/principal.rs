@@ -195,7 +195,7 @@ pub struct User {
     pub name: String,
     /// The owner's name, perhaps empty.
     pub full_name: String,
-    /// The owner's address; shown to nobody else.
+    /// The owner's address; who else sees it is a matter of settings.
     pub email: Option<String>,
     /// What it may do.
     pub role: Role,
@@ -203,6 +203,8 @@ pub struct User {
     pub access: Access,
     /// When it was made.
     pub created_at: Timestamp,
+    /// How many passwords it has had.
+    pub passwords: i64,
 }
 
 /// Who asks: an account whose credentials were right, or [`UserId::ANONYMOUS`].
@@ -228,6 +230,15 @@ impl Principal {
         Principal {
             user,
             has_key: true,
+        }
+    }
+
+    /// The same principal, with the account as it is now.
+    #[must_use]
+    pub fn with_account(&self, user: Arc<User>) -> Self {
+        Principal {
+            user,
+            has_key: self.has_key,
         }
     }
 
@@ -301,6 +312,7 @@ pub(super) mod tests {
             role,
             access: Access::Active,
             created_at: Timestamp::from_millis(0),
+            passwords: 1,
         }))
     }
 

@@ -1,6 +1,8 @@
 //! What a question about stored things asks for, and what its answer holds.
 
-use super::{File, Language, Node, Page, Property, ResourceId, Revision, Timestamp, User, UserId};
+use super::{
+    File, Language, Node, Page, Property, Refusal, ResourceId, Revision, Timestamp, User, UserId,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -113,6 +115,84 @@ pub struct PageView {
     pub created_by: UserId,
     /// Those who are named here.
     pub users: Users,
+}
+
+/// Which pages to look for.
+#[derive(Clone, Debug)]
+pub struct PageSearch {
+    /// What a property of theirs is called.
+    pub names: NameFilter,
+    /// How many of those that are found to leave out, from the first.
+    pub offset: usize,
+    /// How many to answer at most; `None`: all of them.
+    pub limit: Option<usize>,
+}
+
+/// The most pages in one answer.
+pub const FOUND_PAGES_MAX: usize = 10_000;
+
+/// The most bytes that the paths of the pages in one answer have together.
+pub const FOUND_PATHS_BYTES_MAX: usize = 4 << 20;
+
+/// The pages that were found so far.
+#[derive(Debug)]
+pub struct FoundPages {
+    skip: usize,
+    left: usize,
+    path_bytes: usize,
+    pages: Vec<FoundPage>,
+}
+
+impl PageSearch {
+    /// Begins an answer.
+    #[must_use]
+    pub fn begin(&self) -> FoundPages {
+        FoundPages {
+            skip: self.offset,
+            left: self.limit.unwrap_or(usize::MAX),
+            path_bytes: 0,
+            pages: Vec::new(),
+        }
+    }
+}
+
+impl FoundPages {
+    /// Whether one more page, which was found, belongs into the answer.
+    pub fn wants(&mut self) -> bool {
+        if self.skip > 0 {
+            self.skip -= 1;
+            return false;
+        }
+        true
+    }
+
+    /// Takes it into the answer.
+    ///
+    /// # Errors
+    /// [`Refusal::TooManyPages`] if that is too much for one.
+    pub fn take(&mut self, page: FoundPage) -> Result<(), Refusal> {
+        self.path_bytes += page.node.path.len();
+        if self.pages.len() == FOUND_PAGES_MAX || self.path_bytes > FOUND_PATHS_BYTES_MAX {
+            return Err(Refusal::TooManyPages {
+                max: self.pages.len(),
+            });
+        }
+        self.left -= 1;
+        self.pages.push(page);
+        Ok(())
+    }
+
+    /// Whether no more are asked for.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.left == 0
+    }
+
+    /// The pages.
+    #[must_use]
+    pub fn finish(self) -> Vec<FoundPage> {
+        self.pages
+    }
 }
 
 /// A page that was found by what it carries.

@@ -85,6 +85,7 @@ impl Exchange<'_> {
             .await?;
         let place = self.locate(&principal, address?).await?;
         allow(&principal, place.as_ref(), need)?;
+        let who = principal.clone();
         let coding = self.check_head(&mut body, &head.headers)?;
         let finish = finish?;
         let Gathered { payload, staged } = self.gather(body, coding, at).await?;
@@ -107,7 +108,7 @@ impl Exchange<'_> {
         };
         let much = matches!(&payload, Payload::Whole(bytes) if bytes.len() >= OFFLOAD_BYTES);
         let call = offload(much, self.number, move || finish(context, payload)).await?;
-        let answer = self.perform(call, at).await;
+        let answer = self.perform(call, &who, at).await;
         drop(staged);
         answer
     }
@@ -143,16 +144,21 @@ impl Exchange<'_> {
     }
 
     /// Does what the call asks, and what its answer asks further.
-    async fn perform(&self, mut call: Call, at: Timestamp) -> Result<Answer, Fault> {
+    async fn perform(
+        &self,
+        mut call: Call,
+        who: &Principal,
+        at: Timestamp,
+    ) -> Result<Answer, Fault> {
         loop {
-            match self.step(call, at).await? {
+            match self.step(call, who, at).await? {
                 Next::Say(answer) => return Ok(answer),
                 Next::Ask(next) => call = next,
             }
         }
     }
 
-    async fn step(&self, call: Call, at: Timestamp) -> Result<Next, Fault> {
+    async fn step(&self, call: Call, who: &Principal, at: Timestamp) -> Result<Next, Fault> {
         let store = &self.service.store;
         match call {
             Call::Say(answer) => Ok(Next::Say(answer)),
@@ -166,7 +172,7 @@ impl Exchange<'_> {
                 .await
             }
             Call::List { query, reply } => {
-                let listing = self.told(store.list(query).await)?;
+                let listing = self.told(store.list(who, query).await)?;
                 offload(
                     listing.properties.len() >= OFFLOAD_PROPERTIES,
                     self.number,
@@ -174,7 +180,9 @@ impl Exchange<'_> {
                 )
                 .await
             }
-            Call::Read { key, alias, reply } => reply(self.told(store.read(key, alias).await)?),
+            Call::Read { key, alias, reply } => {
+                reply(self.told(store.read(who, key, alias).await)?)
+            }
             Call::Gather { content, reply } => {
                 let bytes = self.bytes_of(content).await?;
                 offload(bytes.len() >= OFFLOAD_BYTES, self.number, move || {
@@ -186,37 +194,39 @@ impl Exchange<'_> {
                 id,
                 revision,
                 reply,
-            } => reply(self.told(store.file(id, revision).await)?),
+            } => reply(self.told(store.file(who, id, revision).await)?),
             Call::FileView {
                 id,
                 revision,
                 reply,
             } => {
-                let view = self.told(store.file_view(id, revision).await)?;
+                let view = self.told(store.file_view(who, id, revision).await)?;
                 let much = view.properties.properties.len() >= OFFLOAD_PROPERTIES;
                 offload(much, self.number, move || reply(view)).await
             }
             Call::FilesOn { page, reply } => {
-                let files = self.told(store.files_on(page).await)?;
+                let files = self.told(store.files_on(who, page).await)?;
                 let much = files.len() >= OFFLOAD_PROPERTIES;
                 offload(much, self.number, move || reply(files)).await
             }
             Call::FileHistory { id, reply } => {
-                let history = self.told(store.file_history(id).await)?;
+                let history = self.told(store.file_history(who, id).await)?;
                 let much = history.revisions.len() >= OFFLOAD_PROPERTIES;
                 offload(much, self.number, move || reply(history)).await
             }
-            Call::Page { id, reply } => reply(self.told(store.page(id).await)?),
+            Call::Page { id, reply } => reply(self.told(store.page(who, id).await)?),
             Call::Permissions { page, reply } => reply(self.told(store.permissions(page).await)?),
-            Call::PagesWith { who, names, reply } => {
-                let pages = self.told(store.pages_with(&who, names).await)?;
+            Call::PagesWith { search, reply } => {
+                let pages = self.told(store.pages_with(who, search).await)?;
                 let much = pages.len() >= OFFLOAD_PROPERTIES;
                 offload(much, self.number, move || reply(pages)).await
             }
             Call::ChangeUser { id, change, reply } => {
-                let changed = self.told(store.change_user(id, change).await);
-                self.service.verified.forget(id);
-                reply(changed?)
+                let (store, by) = (Arc::clone(store), who.clone());
+                let changed = self
+                    .then_forget(id, async move { store.change_user(&by, id, change).await })
+                    .await?;
+                reply(changed)
             }
             Call::Group { id, reply } => reply(self.told(store.group(id).await)?),
             Call::Groups { reply } => reply(self.told(store.groups().await)?),
@@ -231,21 +241,21 @@ impl Exchange<'_> {
                     uuid: Uuid::new_v4(),
                     at,
                 };
-                reply(self.told(store.add_group(group).await)?)
+                reply(self.told(store.add_group(who, group).await)?)
             }
             Call::SetMembers { id, members, reply } => {
-                reply(self.told(store.set_members(id, members).await)?)
+                reply(self.told(store.set_members(who, id, members).await)?)
             }
             Call::User { id, reply } => reply(self.told(store.user(id).await)?),
             Call::Users { reply } => reply(self.told(store.users().await)?),
-            Call::AddUser { user, reply } => reply(self.add_user(user, at).await?),
+            Call::AddUser { user, reply } => reply(self.add_user(who, user, at).await?),
             Call::SetPassword {
                 user,
                 current,
                 password,
                 reply,
-            } => reply(self.set_password(user, current, password).await?),
-            Call::IssueToken { user, reply } => reply(self.issue_token(user, at).await?),
+            } => reply(self.set_password(who, user, current, password).await?),
+            Call::IssueToken { reply } => reply(self.issue_token(who, at).await?),
         }
     }
 
@@ -266,7 +276,30 @@ impl Exchange<'_> {
         Ok(bytes.freeze())
     }
 
-    async fn add_user(&self, user: NewUser, at: Timestamp) -> Result<Arc<User>, Fault> {
+    /// Changes what credentials are worth, and forgets what was verified: also if the client does not wait for it.
+    async fn then_forget<T: Send + 'static>(
+        &self,
+        user: UserId,
+        change: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let verified = Arc::clone(&self.service.verified);
+        let changed = tokio::spawn(async move {
+            let changed = change.await;
+            verified.forget(user);
+            changed
+        });
+        match changed.await {
+            Ok(changed) => self.told(changed),
+            Err(error) => Err(self.internal(&error)),
+        }
+    }
+
+    async fn add_user(
+        &self,
+        by: &Principal,
+        user: NewUser,
+        at: Timestamp,
+    ) -> Result<Arc<User>, Fault> {
         let password = self.hashed(self.service.hasher.hash(user.password).await)?;
         let account = NewAccount {
             name: user.name,
@@ -277,11 +310,12 @@ impl Exchange<'_> {
             uuid: Uuid::new_v4(),
             at,
         };
-        self.told(self.service.store.add_account(account).await)
+        self.told(self.service.store.add_account(by, account).await)
     }
 
     async fn set_password(
         &self,
+        by: &Principal,
         id: UserId,
         current: Option<String>,
         password: String,
@@ -296,22 +330,24 @@ impl Exchange<'_> {
             }
         }
         let password = self.hashed(service.hasher.hash(password).await)?;
-        let done = self.told(service.store.set_password(id, password).await);
-        service.verified.forget(id);
-        done
+        let (store, by) = (Arc::clone(&service.store), by.clone());
+        self.then_forget(
+            id,
+            async move { store.set_password(&by, id, password).await },
+        )
+        .await
     }
 
-    async fn issue_token(&self, user: UserId, at: Timestamp) -> Result<IssuedToken, Fault> {
-        let token = auth::new_token(user).map_err(|error| self.internal(&error))?;
+    async fn issue_token(&self, by: &Principal, at: Timestamp) -> Result<IssuedToken, Fault> {
+        let token = auth::new_token(by.id()).map_err(|error| self.internal(&error))?;
         let max_age_secs = self.service.limits.token_secs;
         let millis = i64::try_from(max_age_secs.saturating_mul(1000)).unwrap_or(i64::MAX);
         let expires_at = Timestamp::from_millis(at.millis().saturating_add(millis));
         let kept = NewToken {
             hash: auth::hash_of(&token),
-            user,
             expires_at,
         };
-        self.told(self.service.store.add_token(kept, at).await)?;
+        self.told(self.service.store.add_token(by, kept, at).await)?;
         Ok(IssuedToken {
             token,
             max_age_secs,

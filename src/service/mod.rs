@@ -41,7 +41,7 @@ pub struct Service {
     /// The hash of the key of the site.
     api_key: Option<[u8; 32]>,
     hasher: Hasher,
-    verified: Verified,
+    verified: Arc<Verified>,
     throttle: Throttle,
     anonymous: Arc<User>,
     /// The first account, for which the key of the site stands.
@@ -108,8 +108,10 @@ impl Service {
             anonymous: store.user(UserId::ANONYMOUS).await?,
             admin: store.user(UserId::ADMIN).await?,
             hasher: Hasher::start()?,
-            verified: Verified::new(Duration::from_secs(limits.credentials_secs))
-                .map_err(|error| error.to_string())?,
+            verified: Arc::new(
+                Verified::new(Duration::from_secs(limits.credentials_secs))
+                    .map_err(|error| error.to_string())?,
+            ),
             throttle: Throttle::new(limits.guesses_per_sec_max),
             store,
             limits,

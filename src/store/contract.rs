@@ -11,9 +11,9 @@ use crate::model::{
     Access, Address, Batch, Body, Change, Content, ContentId, DESCRIPTION_PROPERTY, Delete, Demand,
     Done, Edit, File, FileDescription, FileView, Grant, Grantee, GroupId, Invalid, ListQuery,
     Listing, MediaType, NameFilter, NamePattern, NewPage, NodeId, NodeKind, Outcome, Page,
-    PageSeen, Permissions, Place, Precondition, Principal, Property, PropertyKey, Put, Refusal,
-    ResourceId, Restriction, Revision, Right, Rights, Role, Timestamp, Upload, User, UserChange,
-    UserId, WritePage, title_levels,
+    PageSearch, PageSeen, Permissions, Place, Precondition, Principal, Property, PropertyKey, Put,
+    Refusal, ResourceId, Restriction, Revision, Right, Rights, Role, Timestamp, Upload, User,
+    UserChange, UserId, WritePage, title_levels,
 };
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -97,7 +97,11 @@ impl<'a> Client<'a> {
 
     /// A new user of this name and role, at the same resource.
     pub(super) fn user(&self, name: &str, role: Role) -> Self {
-        let user = wait(self.store.add_account(account(name, role))).unwrap();
+        let user = wait(
+            self.store
+                .add_account(&Client::admin(self.store).who, account(name, role)),
+        )
+        .unwrap();
         Client {
             who: Principal::new(user),
             ..self.clone()
@@ -161,7 +165,7 @@ impl<'a> Client<'a> {
             resource: self.resource,
             name: name.parse().unwrap(),
         };
-        wait(self.store.read(key, None))
+        wait(self.store.read(&self.who, key, None))
     }
 
     pub(super) fn list(&self) -> Result<Listing, StoreError> {
@@ -170,7 +174,7 @@ impl<'a> Client<'a> {
             names: NameFilter::All,
             cutoff: u64::MAX,
         };
-        wait(self.store.list(query))
+        wait(self.store.list(&self.who, query))
     }
 
     /// The names of the properties in the order of the list.
@@ -184,7 +188,7 @@ impl<'a> Client<'a> {
     }
 
     pub(super) fn file(&self, id: NodeId) -> Result<FileView, StoreError> {
-        wait(self.store.file_view(id, None))
+        wait(self.store.file_view(&self.who, id, None))
     }
 
     fn locate(&self, address: Address) -> Result<Place, StoreError> {
@@ -502,11 +506,14 @@ fn a_list_has_what_matches_a_pattern_once_and_in_order() {
             (vec![], vec![]),
         ] {
             let names = NameFilter::Matching(patterns.clone());
-            let listing = wait(client.store.list(ListQuery {
-                resource: HOME,
-                names,
-                cutoff: 0,
-            }))
+            let listing = wait(client.store.list(
+                &client.who,
+                ListQuery {
+                    resource: HOME,
+                    names,
+                    cutoff: 0,
+                },
+            ))
             .unwrap();
             let names: Vec<_> = listing
                 .properties
@@ -546,11 +553,14 @@ fn a_list_fetches_text_up_to_the_cutoff_and_omits_the_rest() {
             let exact =
                 ["empty", "four", "long", "data"].map(|name| NamePattern::Is(name.to_owned()));
             for names in [NameFilter::All, NameFilter::Matching(exact.into())] {
-                let listing = wait(client.store.list(ListQuery {
-                    resource: HOME,
-                    names,
-                    cutoff,
-                }))
+                let listing = wait(client.store.list(
+                    &client.who,
+                    ListQuery {
+                        resource: HOME,
+                        names,
+                        cutoff,
+                    },
+                ))
                 .unwrap();
                 let sizes: Vec<_> = listing
                     .properties
@@ -590,7 +600,7 @@ fn answers_name_those_who_wrote() {
             resource: HOME,
             name: "b".parse().unwrap(),
         };
-        let read = wait(client.store.read(key, None)).unwrap();
+        let read = wait(client.store.read(&client.who, key, None)).unwrap();
         assert_eq!(read.modified_by, ann.who.id());
     });
 }
@@ -858,7 +868,13 @@ fn an_alias_counts_only_where_the_name_is_not_there() {
             resource: HOME,
             name: "a%41".parse().unwrap(),
         };
-        let read = || wait(client.store.read(key(), Some("aA".parse().unwrap())));
+        let read = || {
+            wait(
+                client
+                    .store
+                    .read(&client.who, key(), Some("aA".parse().unwrap())),
+            )
+        };
         let delete = || {
             let [name, alias] = ["a%41", "aA"].map(|name| name.parse().unwrap());
             client.edit(Edit::Delete(Delete {
@@ -1232,13 +1248,18 @@ fn the_same_name_again_is_a_new_revision_that_keeps_the_properties() {
             .map(|p| p.key.name.as_str())
             .collect();
         assert_eq!(properties, ["kept"]);
-        let older = wait(client.store.file_view(first.id, Some(first.revision))).unwrap();
-        assert_eq!((&older.file, older.head), (&first, second.revision));
-        let none = wait(
+        let older = wait(
             client
                 .store
-                .file_view(first.id, Some(second.revision.next())),
-        );
+                .file_view(&client.who, first.id, Some(first.revision)),
+        )
+        .unwrap();
+        assert_eq!((&older.file, older.head), (&first, second.revision));
+        let none = wait(client.store.file_view(
+            &client.who,
+            first.id,
+            Some(second.revision.next()),
+        ));
         assert_eq!(refusal(none), Refusal::NoSuchRevision);
     });
 }
@@ -1262,7 +1283,7 @@ fn a_large_file_comes_back_byte_for_byte_at_each_revision() {
         uploaded(client.edit(upload(client.stage(&revisions[1]))));
         uploaded(client.edit(upload(binary(&revisions[2]))));
         for (number, bytes) in (1..).zip(&revisions) {
-            let file = wait(client.store.file(id, Revision::new(number))).unwrap();
+            let file = wait(client.store.file(&client.who, id, Revision::new(number))).unwrap();
             assert!(client.bytes(&file.content) == *bytes, "{number}");
         }
     });
@@ -1330,9 +1351,13 @@ fn a_file_can_be_revised_and_renamed() {
         );
         assert_eq!(refusal(client.file_named("a.txt")), Refusal::NoSuchFile);
         assert_eq!(
-            wait(client.store.file_view(first.id, Some(first.revision)))
-                .unwrap()
-                .file,
+            wait(
+                client
+                    .store
+                    .file_view(&client.who, first.id, Some(first.revision))
+            )
+            .unwrap()
+            .file,
             first
         );
         assert_eq!(on_file.names(), ["kept"]);
@@ -1404,7 +1429,11 @@ fn a_removed_file_is_gone_with_its_properties_and_its_name_is_free() {
         assert_eq!(refusal(client.locate(Address::File(old.id))), gone);
         assert_eq!(refusal(client.file(old.id)), gone);
         assert_eq!(
-            refusal(wait(client.store.file_view(old.id, Some(Revision::FIRST)))),
+            refusal(wait(client.store.file_view(
+                &client.who,
+                old.id,
+                Some(Revision::FIRST)
+            ))),
             gone
         );
         assert_eq!(refusal(on_old.list()), gone);
@@ -1647,12 +1676,17 @@ impl Client<'_> {
             uuid: Uuid::new_v4(),
             at: self.now,
         };
-        wait(self.store.add_group(group)).map(|group| group.id)
+        wait(self.store.add_group(&self.who, group)).map(|group| group.id)
     }
 
     /// The numbers of the pages that have such a property.
     fn with(&self, names: NameFilter) -> Vec<NodeId> {
-        let pages = wait(self.store.pages_with(&self.who, names)).unwrap();
+        let search = PageSearch {
+            names,
+            offset: 0,
+            limit: None,
+        };
+        let pages = wait(self.store.pages_with(&self.who, search)).unwrap();
         pages.into_iter().map(|page| page.node.id).collect()
     }
 }
@@ -1672,7 +1706,7 @@ fn a_page_is_made_with_all_levels_above_it_and_then_revised() {
         );
         assert_eq!(at("A/B_c"), (ResourceId::Node(page.id), 0));
         assert_eq!(at("A/B c/D"), (ResourceId::Node(page.id), 1));
-        let above = wait(client.store.page(page.parent.unwrap())).unwrap();
+        let above = wait(client.store.page(&client.who, page.parent.unwrap())).unwrap();
         assert_eq!(
             (above.page.revision, above.page.content.size),
             (Revision::FIRST, 0)
@@ -1683,7 +1717,7 @@ fn a_page_is_made_with_all_levels_above_it_and_then_revised() {
             (again.id, again.revision),
             (page.id, Revision::FIRST.next())
         );
-        let view = wait(client.store.page(page.id)).unwrap();
+        let view = wait(client.store.page(&client.who, page.id)).unwrap();
         assert_eq!(view.page, again);
         assert_eq!(
             (view.node.path.as_str(), view.created_at),
@@ -1691,9 +1725,9 @@ fn a_page_is_made_with_all_levels_above_it_and_then_revised() {
         );
         assert_eq!(client.bytes(&view.page.content), b"two");
         assert!(view.users.contains_key(&UserId::ADMIN));
-        let home = wait(client.store.page(NodeId::HOME)).unwrap();
+        let home = wait(client.store.page(&client.who, NodeId::HOME)).unwrap();
         assert_eq!((home.page.revision, home.parent), (Revision::FIRST, None));
-        let missing = wait(client.store.page(NodeId::new(99).unwrap()));
+        let missing = wait(client.store.page(&client.who, NodeId::new(99).unwrap()));
         assert_eq!(refusal(missing), Refusal::NoSuchPage);
         let on_page = client.on(ResourceId::Node(page.id));
         let files = [on_page.upload("b", "1"), on_page.upload("a", "1")];
@@ -1703,12 +1737,12 @@ fn a_page_is_made_with_all_levels_above_it_and_then_revised() {
             client.on(ResourceId::Node(gone)).edit(remove),
             Ok(Done::Removed)
         );
-        let listed = wait(client.store.files_on(page.id)).unwrap();
+        let listed = wait(client.store.files_on(&client.who, page.id)).unwrap();
         assert_eq!(
             listed.iter().map(|view| view.file.id).collect::<Vec<_>>(),
             files.map(|file| file.id)
         );
-        let nowhere = wait(client.store.files_on(NodeId::new(99).unwrap()));
+        let nowhere = wait(client.store.files_on(&client.who, NodeId::new(99).unwrap()));
         assert_eq!(refusal(nowhere.map(drop)), Refusal::NoSuchPage);
     });
 }
@@ -1810,7 +1844,8 @@ fn a_group_has_rights_as_long_as_somebody_is_in_it() {
             (ann.may(page), bob.may(page)),
             ((true, true), (true, false))
         );
-        let set = |members: Vec<UserId>| wait(client.store.set_members(group, members));
+        let set =
+            |members: Vec<UserId>| wait(client.store.set_members(&client.who, group, members));
         assert_eq!(set(vec![bob.who.id()]).unwrap().members, [bob.who.id()]);
         assert_eq!(
             (ann.may(page), bob.may(page)),
@@ -1838,7 +1873,7 @@ fn a_group_has_rights_as_long_as_somebody_is_in_it() {
             Refusal::NoSuchGroup
         );
         assert_eq!(
-            refusal(wait(client.store.set_members(other, vec![]))),
+            refusal(wait(client.store.set_members(&client.who, other, vec![]))),
             Refusal::NoSuchGroup
         );
     });
@@ -1941,7 +1976,15 @@ fn pages_are_found_by_the_names_of_their_properties() {
         let nobody = client.anonymous();
         assert_eq!(nobody.with(is("ab")), [one_id]);
         assert_eq!(client.with(is("ab")), [one_id, two_id]);
-        let page = &wait(client.store.pages_with(&client.who, is("b"))).unwrap()[0];
+        let page = &wait(client.store.pages_with(
+            &client.who,
+            PageSearch {
+                names: is("b"),
+                offset: 0,
+                limit: None,
+            },
+        ))
+        .unwrap()[0];
         assert_eq!(
             (page.node.path.as_str(), page.revision),
             ("Two", Revision::FIRST)
@@ -1953,7 +1996,7 @@ fn pages_are_found_by_the_names_of_their_properties() {
 fn an_account_can_be_changed_in_part() {
     every_store(|client| {
         let ann = client.user("ann", Role::Viewer).who.id();
-        let change = |change| wait(client.store.change_user(ann, change)).unwrap();
+        let change = |change| wait(client.store.change_user(&client.who, ann, change)).unwrap();
         let user = change(UserChange {
             email: Some("a@b".to_owned()),
             role: Some(Role::Manager),
@@ -1979,11 +2022,11 @@ fn an_account_can_be_changed_in_part() {
             ..UserChange::default()
         });
         assert_eq!((user.email.as_deref(), user.role), (None, Role::Manager));
-        let nobody = wait(
-            client
-                .store
-                .change_user(UserId::new(99).unwrap(), UserChange::default()),
-        );
+        let nobody = wait(client.store.change_user(
+            &client.who,
+            UserId::new(99).unwrap(),
+            UserChange::default(),
+        ));
         assert_eq!(refusal(nobody), Refusal::NoSuchUser);
     });
 }
@@ -1991,7 +2034,12 @@ fn an_account_can_be_changed_in_part() {
 #[test]
 fn an_account_is_found_by_its_name_in_any_case_and_its_name_is_taken_once() {
     every_store(|client| {
-        let ann = wait(client.store.add_account(account("Änn", Role::Manager))).unwrap();
+        let ann = wait(
+            client
+                .store
+                .add_account(&client.who, account("Änn", Role::Manager)),
+        )
+        .unwrap();
         let expected = User {
             id: UserId::ANONYMOUS.next(),
             name: "Änn".to_owned(),
@@ -2000,6 +2048,7 @@ fn an_account_is_found_by_its_name_in_any_case_and_its_name_is_taken_once() {
             role: Role::Manager,
             access: Access::Active,
             created_at: at(5),
+            passwords: 1,
         };
         assert_eq!(*ann, expected);
         assert_eq!(wait(client.store.user(ann.id)).unwrap(), ann);
@@ -2010,14 +2059,27 @@ fn an_account_is_found_by_its_name_in_any_case_and_its_name_is_taken_once() {
                 (&ann, Some("hash of Änn")),
                 "{name}"
             );
-            let again = wait(client.store.add_account(account(name, Role::Viewer)));
+            let again = wait(
+                client
+                    .store
+                    .add_account(&client.who, account(name, Role::Viewer)),
+            );
             assert_eq!(refusal(again), Refusal::UserNameTaken(name.to_owned()));
         }
         assert!(wait(client.store.account("ann")).unwrap().is_none());
-        let taken = wait(client.store.add_account(account("ADMIN", Role::Viewer)));
+        let taken = wait(
+            client
+                .store
+                .add_account(&client.who, account("ADMIN", Role::Viewer)),
+        );
         assert_eq!(refusal(taken), Refusal::UserNameTaken("ADMIN".to_owned()));
 
-        let bob = wait(client.store.add_account(account("bob", Role::Viewer))).unwrap();
+        let bob = wait(
+            client
+                .store
+                .add_account(&client.who, account("bob", Role::Viewer)),
+        )
+        .unwrap();
         assert_eq!(bob.id, ann.id.next());
         let ids: Vec<_> = wait(client.store.users())
             .unwrap()
@@ -2050,10 +2112,9 @@ fn a_token_names_its_owner_until_it_expires() {
         let add = |hash, seconds, now| {
             let token = NewToken {
                 hash: [hash; 32],
-                user: UserId::ADMIN,
                 expires_at: at(seconds),
             };
-            wait(store.add_token(token, at(now))).unwrap();
+            wait(store.add_token(&client.who, token, at(now))).unwrap();
         };
         let found = |hash, now| {
             wait(store.token([hash; 32], at(now)))
@@ -2076,28 +2137,165 @@ fn a_token_names_its_owner_until_it_expires() {
 fn a_new_password_ends_all_tokens_of_its_owner_and_no_others() {
     every_store(|client| {
         let store = client.store;
-        let ann = client.user("ann", Role::Viewer).who.id();
-        for (hash, user) in [(1, ann), (2, ann), (3, UserId::ADMIN)] {
-            wait(store.add_token(
-                NewToken {
-                    hash: [hash; 32],
-                    user,
-                    expires_at: at(10),
-                },
-                at(0),
-            ))
-            .unwrap();
+        let ann = client.user("ann", Role::Viewer).who;
+        let add = |by: &Principal, hash| {
+            let token = NewToken {
+                hash: [hash; 32],
+                expires_at: at(10),
+            };
+            wait(store.add_token(by, token, at(0)))
+        };
+        for (hash, by) in [(1, &ann), (2, &ann), (3, &client.who)] {
+            add(by, hash).unwrap();
         }
-        wait(store.set_password(ann, "new hash".to_owned())).unwrap();
+        wait(store.set_password(&ann, ann.id(), "new hash".to_owned())).unwrap();
+        // Whoever has shown the old one gets no more tokens.
+        assert_eq!(refusal(add(&ann, 4)), Refusal::PasswordChanged);
         let lives = |hash| wait(store.token([hash; 32], at(1))).unwrap().is_some();
         assert_eq!([lives(1), lives(2), lives(3)], [false, false, true]);
         let password = |name| wait(store.account(name)).unwrap().unwrap().password;
         assert_eq!(password("ann").as_deref(), Some("new hash"));
         assert_eq!(password("admin").as_deref(), Some("hash"));
         assert_eq!(
-            refusal(wait(store.set_password(ann.next(), String::new()))),
+            refusal(wait(store.set_password(
+                &client.who,
+                ann.id().next(),
+                String::new()
+            ))),
             Refusal::NoSuchUser
         );
+    });
+}
+
+#[test]
+fn who_asks_is_judged_by_the_account_as_it_is_then() {
+    every_store(|client| {
+        let store = client.store;
+        let ann = client.user("ann", Role::Admin);
+        let page = client.made("A");
+        let change = |role: Option<Role>, access: Option<Access>| {
+            let change = UserChange {
+                role,
+                access,
+                ..UserChange::default()
+            };
+            wait(store.change_user(&client.who, ann.who.id(), change)).unwrap();
+        };
+        let denied = |answer: Result<(), StoreError>| matches!(refusal(answer), Refusal::Denied(_));
+        let group = NewGroup {
+            name: "G".to_owned(),
+            members: Vec::new(),
+            uuid: Uuid::nil(),
+            at: at(1),
+        };
+        change(Some(Role::Viewer), None);
+        // Ann's requests were on their way while she was an administrator.
+        assert!(denied(ann.on(page).write(vec![put("a", "1")]).map(drop)));
+        assert!(denied(
+            ann.on(page)
+                .write(vec![Edit::SetPermissions(None)])
+                .map(drop)
+        ));
+        assert!(denied(
+            wait(store.add_account(&ann.who, account("bob", Role::Admin))).map(drop)
+        ));
+        assert!(denied(wait(store.add_group(&ann.who, group)).map(drop)));
+        assert!(denied(
+            wait(store.set_password(&ann.who, UserId::ADMIN, String::new())).map(drop)
+        ));
+        let herself = UserChange {
+            role: Some(Role::Admin),
+            ..UserChange::default()
+        };
+        assert!(denied(
+            wait(store.change_user(&ann.who, ann.who.id(), herself)).map(drop)
+        ));
+        change(Some(Role::Contributor), None);
+        assert!(ann.on(page).write(vec![put("a", "1")]).is_ok());
+        let token = NewToken {
+            hash: [1; 32],
+            expires_at: at(10),
+        };
+        wait(store.add_token(&ann.who, token, at(0))).unwrap();
+        change(None, Some(Access::Disabled));
+        assert_eq!(wait(store.token([1; 32], at(1))).unwrap(), None);
+        let disabled = Refusal::AccountDisabled("ann".to_owned());
+        assert_eq!(refusal(ann.on(page).write(vec![put("a", "2")])), disabled);
+        assert_eq!(
+            refusal(wait(store.add_token(&ann.who, token, at(0)))),
+            disabled
+        );
+    });
+}
+
+#[test]
+fn what_may_not_be_read_is_not_read_whoever_has_found_it_before() {
+    every_store(|client| {
+        let store = client.store;
+        let page = client.made("A");
+        client.on(page).put("a", "secret");
+        let file = client.on(page).upload("f", "secret");
+        let nobody = client.anonymous();
+        let ResourceId::Node(id) = page else { panic!() };
+        let tries = || {
+            let key = client.on(page).read("a").unwrap().key;
+            [
+                nobody.on(page).list().map(drop),
+                wait(store.read(&nobody.who, key, None)).map(drop),
+                wait(store.file(&nobody.who, file.id, None)).map(drop),
+                nobody.file(file.id).map(drop),
+                wait(store.file_history(&nobody.who, file.id)).map(drop),
+                wait(store.files_on(&nobody.who, id)).map(drop),
+                wait(store.page(&nobody.who, id)).map(drop),
+            ]
+        };
+        assert!(tries().iter().all(Result::is_ok));
+        client.secure(page, Restriction::Private, &[]);
+        for answer in tries() {
+            assert!(matches!(refusal(answer), Refusal::Denied(_)));
+        }
+        // What lies above is not named to those who may not see it.
+        let below = client.made("A/B");
+        client.secure(below, Restriction::Public, &[]);
+        let ResourceId::Node(below) = below else {
+            panic!()
+        };
+        assert_eq!(wait(store.page(&nobody.who, below)).unwrap().parent, None);
+        assert!(
+            wait(store.page(&client.who, below))
+                .unwrap()
+                .parent
+                .is_some()
+        );
+    });
+}
+
+#[test]
+fn many_pages_are_found_in_parts() {
+    every_store(|client| {
+        let pages: Vec<ResourceId> = (0..5).map(|n| client.made(&format!("P{n}"))).collect();
+        for page in &pages {
+            client.on(*page).put("a", "1");
+        }
+        client.secure(pages[1], Restriction::Private, &[]);
+        let nobody = client.anonymous();
+        let found = |offset, limit| {
+            let search = PageSearch {
+                names: NameFilter::All,
+                offset,
+                limit,
+            };
+            let pages = wait(client.store.pages_with(&nobody.who, search)).unwrap();
+            pages
+                .iter()
+                .map(|page| page.node.path.clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(found(0, None), ["P0", "P2", "P3", "P4"]);
+        assert_eq!(found(1, Some(2)), ["P2", "P3"]);
+        assert_eq!(found(3, Some(2)), ["P4"]);
+        assert_eq!(found(4, None), [""; 0]);
+        assert_eq!(found(0, Some(0)), [""; 0]);
     });
 }
 
@@ -2126,18 +2324,20 @@ fn what_was_accepted_before_the_end_is_done_and_after_it_everything_is_closed() 
         };
         let token = NewToken {
             hash: [1; 32],
-            user: UserId::ADMIN,
             expires_at: at(9),
         };
         assert!(closed(store.write(client.batch(vec![put("a", "1")]))));
         assert!(closed(store.locate(&client.who, Address::Site)));
-        assert!(closed(store.list(ListQuery {
-            resource: HOME,
-            names: NameFilter::All,
-            cutoff: 0
-        })));
-        assert!(closed(store.read(key, None)));
-        assert!(closed(store.file_view(NodeId::HOME, None)));
+        assert!(closed(store.list(
+            &client.who,
+            ListQuery {
+                resource: HOME,
+                names: NameFilter::All,
+                cutoff: 0
+            }
+        )));
+        assert!(closed(store.read(&client.who, key, None)));
+        assert!(closed(store.file_view(&client.who, NodeId::HOME, None)));
         assert!(closed(store.stage(at(1))));
         assert!(closed(store.append(id, 0, Bytes::new())));
         assert!(closed(store.discard(id)));
@@ -2145,9 +2345,15 @@ fn what_was_accepted_before_the_end_is_done_and_after_it_everything_is_closed() 
         assert!(closed(store.account("admin")));
         assert!(closed(store.user(UserId::ADMIN)));
         assert!(closed(store.users()));
-        assert!(closed(store.add_account(account("ann", Role::Viewer))));
-        assert!(closed(store.set_password(UserId::ADMIN, String::new())));
-        assert!(closed(store.add_token(token, at(1))));
+        assert!(closed(
+            store.add_account(&client.who, account("ann", Role::Viewer))
+        ));
+        assert!(closed(store.set_password(
+            &client.who,
+            UserId::ADMIN,
+            String::new()
+        )));
+        assert!(closed(store.add_token(&client.who, token, at(1))));
         assert!(closed(store.token([1; 32], at(1))));
     });
 }

@@ -9,10 +9,11 @@ use super::{
 use crate::model::{
     Access, Address, Batch, Body, Change, Content, ContentId, DESCRIPTION_PROPERTY, Done, Edit,
     File, FileHistory, FileView, Found, FoundPage, Grant, Grantee, Ground, Group, GroupId,
-    Language, ListQuery, Listing, MediaType, NameFilter, NewPage, NextIds, Node, NodeId, NodeKind,
-    NodeName, Outcome, Page, PageGround, PageView, Permissions, Place, Principal, Property,
+    Language, ListQuery, Listing, MediaType, NewPage, NextIds, Node, NodeId, NodeKind, NodeName,
+    Outcome, Page, PageGround, PageSearch, PageView, Permissions, Place, Principal, Property,
     PropertyId, PropertyKey, PropertyName, Refusal, ResourceId, Revision, Right, Rights, Role,
-    Snapshot, Timestamp, User, UserChange, UserId, Users, decide, rights_on, title_levels,
+    Snapshot, Timestamp, User, UserChange, UserId, Users, check_user_change, decide, on_page,
+    require, rights_on, title_levels,
 };
 use bytes::{Bytes, BytesMut};
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,6 +89,7 @@ impl Memory {
                 role,
                 access: Access::Active,
                 created_at: at,
+                passwords: 1,
             };
             (
                 id,
@@ -262,7 +264,7 @@ impl State {
             }
         };
         let grants = permissions.grants.iter().filter(concerns);
-        let granted = grants.fold(Rights::NONE, |all, grant| all.or(grant.role.rights()));
+        let granted = grants.fold(Rights::NONE, |all, grant| all.or(on_page(grant.role)));
         Ok(Ground::Page(PageGround {
             restriction: permissions.restriction,
             granted,
@@ -319,12 +321,17 @@ impl State {
         }
     }
 
-    fn page_view(&self, id: NodeId) -> Result<PageView, StoreError> {
+    fn page_view(&self, who: &Principal, id: NodeId) -> Result<PageView, StoreError> {
         let stored = self.page(id)?;
+        self.readable(who, ResourceId::Node(id))?;
+        let parent = stored.parent.filter(|&parent| {
+            let place = self.place(who, ResourceId::Node(parent));
+            place.is_ok_and(|place| place.rights.allow(Right::Browse))
+        });
         let page = stored.page.clone().ok_or(Refusal::NoSuchPage)?;
         Ok(PageView {
             node: self.node(id)?,
-            parent: stored.parent.map(|id| self.node(id)).transpose()?,
+            parent: parent.map(|id| self.node(id)).transpose()?,
             language: super::language_of(stored.language.as_ref()),
             created_at: stored.created_at,
             created_by: stored.created_by,
@@ -336,36 +343,57 @@ impl State {
     fn pages_with(
         &self,
         who: &Principal,
-        names: &NameFilter,
+        search: &PageSearch,
     ) -> Result<Vec<FoundPage>, StoreError> {
-        let mut found = Vec::new();
+        let mut found = search.begin();
         for (&id, node) in &self.nodes {
             let resource = ResourceId::Node(id);
             let has_it = self
                 .properties
                 .keys()
-                .any(|(owner, name)| *owner == resource && names.matches(name.as_str()));
-            let is_page = node.kind != NodeKind::File && has_it;
-            if is_page
-                && self
-                    .place(who, resource)
-                    .is_ok_and(|p| p.rights.allow(Right::Browse))
-            {
-                found.push(FoundPage {
+                .any(|(owner, name)| *owner == resource && search.names.matches(name.as_str()));
+            let place = self.place(who, resource);
+            let is_meant = node.kind != NodeKind::File
+                && has_it
+                && place.is_ok_and(|place| place.rights.allow(Right::Browse));
+            if is_meant && !found.is_full() && found.wants() {
+                let page = node.page.as_ref();
+                found.take(FoundPage {
                     node: self.node(id)?,
-                    revision: node
-                        .page
-                        .as_ref()
-                        .map_or(Revision::FIRST, |page| page.revision),
-                });
+                    revision: page.map_or(Revision::FIRST, |page| page.revision),
+                })?;
             }
         }
-        Ok(found)
+        Ok(found.finish())
     }
 
-    fn change_user(&mut self, id: UserId, change: UserChange) -> Result<Arc<User>, StoreError> {
+    /// A principal, with the account as it is now.
+    fn current(&self, by: &Principal) -> Result<Principal, StoreError> {
+        let user = Arc::clone(&self.account(by.id())?.user);
+        match user.access {
+            Access::Active => Ok(by.with_account(user)),
+            Access::Disabled => Err(Refusal::AccountDisabled(user.name.clone()).into()),
+        }
+    }
+
+    /// Whether `who` may read what belongs to a resource.
+    fn readable(&self, who: &Principal, resource: ResourceId) -> Result<(), Refusal> {
+        self.place(who, resource)?.allow(who, Right::Read)
+    }
+
+    fn change_user(
+        &mut self,
+        by: &Principal,
+        id: UserId,
+        change: UserChange,
+    ) -> Result<Arc<User>, StoreError> {
+        let by = self.current(by)?;
         let account = self.accounts.get_mut(&id).ok_or(Refusal::NoSuchUser)?;
         let was = &account.user;
+        check_user_change(&by, was, &change)?;
+        if change.access == Some(Access::Disabled) {
+            self.tokens.retain(|_, (owner, _)| *owner != id);
+        }
         let email = change.email.or_else(|| was.email.clone());
         account.user = Arc::new(User {
             full_name: change.full_name.unwrap_or_else(|| was.full_name.clone()),
@@ -377,7 +405,8 @@ impl State {
         Ok(Arc::clone(&account.user))
     }
 
-    fn add_group(&mut self, new: NewGroup) -> Result<Group, StoreError> {
+    fn add_group(&mut self, by: &Principal, new: NewGroup) -> Result<Group, StoreError> {
+        require(&self.current(by)?, Ground::Site, Right::Admin)?;
         let taken = |group: &Group| folded(&group.name) == folded(&new.name);
         if self.groups.values().any(taken) {
             return Err(Refusal::GroupNameTaken(new.name).into());
@@ -395,7 +424,13 @@ impl State {
         Ok(group)
     }
 
-    fn set_members(&mut self, id: GroupId, members: Vec<UserId>) -> Result<Group, StoreError> {
+    fn set_members(
+        &mut self,
+        by: &Principal,
+        id: GroupId,
+        members: Vec<UserId>,
+    ) -> Result<Group, StoreError> {
+        require(&self.current(by)?, Ground::Site, Right::Admin)?;
         if !self.groups.contains_key(&id) {
             return Err(Refusal::NoSuchGroup.into());
         }
@@ -469,15 +504,16 @@ impl State {
     }
 
     fn write(&mut self, batch: &Batch) -> Result<Vec<Outcome>, StoreError> {
+        let by = self.current(&batch.by)?;
         let places = batch
             .changes()
             .iter()
-            .map(|c| (c.resource, self.place(&batch.by, c.resource)))
+            .map(|c| (c.resource, self.place(&by, c.resource)))
             .collect();
         let found = batch
             .changes()
             .iter()
-            .map(|change| self.found(&batch.by, change))
+            .map(|change| self.found(&by, change))
             .collect();
         let (outcomes, next) = decide(
             &Snapshot {
@@ -561,6 +597,9 @@ impl State {
                     && let Some(node) = self.nodes.get_mut(&id)
                 {
                     node.permissions.clone_from(new);
+                    if let Some(permissions) = &mut node.permissions {
+                        permissions.grants.sort_by_key(|grant| grant.grantee);
+                    }
                 }
             }
         }
@@ -621,14 +660,8 @@ impl State {
         .collect()
     }
 
-    /// Whether a resource is there, whoever asks.
-    fn stands(&self, resource: ResourceId) -> Result<(), Refusal> {
-        let nobody = Principal::new(Arc::clone(&self.account(UserId::ANONYMOUS)?.user));
-        self.place(&nobody, resource).map(drop)
-    }
-
-    fn list(&self, query: &ListQuery) -> Result<Listing, StoreError> {
-        self.stands(query.resource)?;
+    fn list(&self, who: &Principal, query: &ListQuery) -> Result<Listing, StoreError> {
+        self.readable(who, query.resource)?;
         let ours = self.properties.iter().filter(|((resource, name), _)| {
             *resource == query.resource && query.names.matches(name.as_str())
         });
@@ -664,9 +697,14 @@ impl State {
         Ok((file.clone(), head))
     }
 
-    fn file_view(&self, id: NodeId, revision: Option<Revision>) -> Result<FileView, StoreError> {
+    fn file_view(
+        &self,
+        who: &Principal,
+        id: NodeId,
+        revision: Option<Revision>,
+    ) -> Result<FileView, StoreError> {
         let (file, head) = self.file(id, revision)?;
-        let mut properties = self.list(&super::embedded(ResourceId::Node(id)))?;
+        let mut properties = self.list(who, &super::embedded(ResourceId::Node(id)))?;
         properties
             .users
             .extend(self.users_of([file.modified_by].iter()));
@@ -702,7 +740,8 @@ impl State {
         self.accounts.get(&id).ok_or(Refusal::NoSuchUser)
     }
 
-    fn add_account(&mut self, new: NewAccount) -> Result<Arc<User>, StoreError> {
+    fn add_account(&mut self, by: &Principal, new: NewAccount) -> Result<Arc<User>, StoreError> {
+        require(&self.current(by)?, Ground::Site, Right::Admin)?;
         let taken = |account: &Account| folded(&account.user.name) == folded(&new.name);
         if self.accounts.values().any(taken) {
             return Err(Refusal::UserNameTaken(new.name).into());
@@ -720,6 +759,7 @@ impl State {
             role: new.role,
             access: Access::Active,
             created_at: new.at,
+            passwords: 1,
         });
         self.accounts.insert(
             id,
@@ -761,30 +801,43 @@ impl Store for Memory {
         })
     }
 
-    fn list(&self, query: ListQuery) -> Ticket<Listing> {
-        self.answer(|state| state.list(&query))
+    fn list(&self, who: &Principal, query: ListQuery) -> Ticket<Listing> {
+        self.answer(|state| state.list(who, &query))
     }
 
-    fn read(&self, key: PropertyKey, alias: Option<PropertyName>) -> Ticket<Property> {
+    fn read(
+        &self,
+        who: &Principal,
+        key: PropertyKey,
+        alias: Option<PropertyName>,
+    ) -> Ticket<Property> {
         self.answer(|state| {
-            state.stands(key.resource)?;
+            state.readable(who, key.resource)?;
             let named = |name: &PropertyName| state.property(key.resource, name);
             let property = named(&key.name).or_else(|| alias.as_ref().and_then(named));
             property.ok_or_else(|| Refusal::NoSuchProperty(key.name.to_string()).into())
         })
     }
 
-    fn file(&self, id: NodeId, revision: Option<Revision>) -> Ticket<File> {
-        self.answer(|state| Ok(state.file(id, revision)?.0))
-    }
-
-    fn file_view(&self, id: NodeId, revision: Option<Revision>) -> Ticket<FileView> {
-        self.answer(|state| state.file_view(id, revision))
-    }
-
-    fn file_history(&self, id: NodeId) -> Ticket<FileHistory> {
+    fn file(&self, who: &Principal, id: NodeId, revision: Option<Revision>) -> Ticket<File> {
         self.answer(|state| {
-            let mut view = state.file_view(id, None)?;
+            state.readable(who, ResourceId::Node(id))?;
+            Ok(state.file(id, revision)?.0)
+        })
+    }
+
+    fn file_view(
+        &self,
+        who: &Principal,
+        id: NodeId,
+        revision: Option<Revision>,
+    ) -> Ticket<FileView> {
+        self.answer(|state| state.file_view(who, id, revision))
+    }
+
+    fn file_history(&self, who: &Principal, id: NodeId) -> Ticket<FileHistory> {
+        self.answer(|state| {
+            let mut view = state.file_view(who, id, None)?;
             let revisions = state.live_file(id)?.revisions.clone();
             let writers = revisions.iter().map(|file| &file.modified_by);
             view.properties.users.extend(state.users_of(writers));
@@ -792,19 +845,22 @@ impl Store for Memory {
         })
     }
 
-    fn files_on(&self, page: NodeId) -> Ticket<Vec<FileView>> {
+    fn files_on(&self, who: &Principal, page: NodeId) -> Ticket<Vec<FileView>> {
         self.answer(|state| {
             state.page(page)?;
+            state.readable(who, ResourceId::Node(page))?;
             let is_on = |node: &StoredNode| {
                 node.kind == NodeKind::File && node.parent == Some(page) && !node.deleted
             };
             let files = state.nodes.iter().filter(|(_, node)| is_on(node));
-            files.map(|(&id, _)| state.file_view(id, None)).collect()
+            files
+                .map(|(&id, _)| state.file_view(who, id, None))
+                .collect()
         })
     }
 
-    fn page(&self, id: NodeId) -> Ticket<PageView> {
-        self.answer(|state| state.page_view(id))
+    fn page(&self, who: &Principal, id: NodeId) -> Ticket<PageView> {
+        self.answer(|state| state.page_view(who, id))
     }
 
     fn permissions(&self, page: NodeId) -> Ticket<Permissions> {
@@ -814,8 +870,8 @@ impl Store for Memory {
         })
     }
 
-    fn pages_with(&self, who: &Principal, names: NameFilter) -> Ticket<Vec<FoundPage>> {
-        self.answer(|state| state.pages_with(who, &names))
+    fn pages_with(&self, who: &Principal, search: PageSearch) -> Ticket<Vec<FoundPage>> {
+        self.answer(|state| state.pages_with(who, &search))
     }
 
     fn stage(&self, _at: Timestamp) -> Ticket<ContentId> {
@@ -892,12 +948,12 @@ impl Store for Memory {
         })
     }
 
-    fn add_account(&self, account: NewAccount) -> Ticket<Arc<User>> {
-        self.answer(|state| state.add_account(account))
+    fn add_account(&self, by: &Principal, account: NewAccount) -> Ticket<Arc<User>> {
+        self.answer(|state| state.add_account(by, account))
     }
 
-    fn change_user(&self, user: UserId, change: UserChange) -> Ticket<Arc<User>> {
-        self.answer(|state| state.change_user(user, change))
+    fn change_user(&self, by: &Principal, user: UserId, change: UserChange) -> Ticket<Arc<User>> {
+        self.answer(|state| state.change_user(by, user, change))
     }
 
     fn group(&self, id: GroupId) -> Ticket<Group> {
@@ -908,32 +964,35 @@ impl Store for Memory {
         self.answer(|state| Ok(state.groups.values().cloned().collect()))
     }
 
-    fn add_group(&self, group: NewGroup) -> Ticket<Group> {
-        self.answer(|state| state.add_group(group))
+    fn add_group(&self, by: &Principal, group: NewGroup) -> Ticket<Group> {
+        self.answer(|state| state.add_group(by, group))
     }
 
-    fn set_members(&self, group: GroupId, members: Vec<UserId>) -> Ticket<Group> {
-        self.answer(|state| state.set_members(group, members))
+    fn set_members(&self, by: &Principal, group: GroupId, members: Vec<UserId>) -> Ticket<Group> {
+        self.answer(|state| state.set_members(by, group, members))
     }
 
-    fn set_password(&self, user: UserId, password: String) -> Ticket<()> {
+    fn set_password(&self, by: &Principal, user: UserId, password: String) -> Ticket<()> {
         self.answer(|state| {
-            state
-                .accounts
-                .get_mut(&user)
-                .ok_or(Refusal::NoSuchUser)?
-                .password = Some(password);
+            require(&state.current(by)?, Ground::User(user), Right::Update)?;
+            let account = state.accounts.get_mut(&user).ok_or(Refusal::NoSuchUser)?;
+            account.password = Some(password);
+            account.user = Arc::new(User {
+                passwords: account.user.passwords + 1,
+                ..User::clone(&account.user)
+            });
             state.tokens.retain(|_, (owner, _)| *owner != user);
             Ok(())
         })
     }
 
-    fn add_token(&self, token: NewToken, now: Timestamp) -> Ticket<()> {
+    fn add_token(&self, by: &Principal, token: NewToken, now: Timestamp) -> Ticket<()> {
         self.answer(|state| {
+            if state.current(by)?.user().passwords != by.user().passwords {
+                return Err(Refusal::PasswordChanged.into());
+            }
             state.tokens.retain(|_, (_, expires_at)| *expires_at > now);
-            state
-                .tokens
-                .insert(token.hash, (token.user, token.expires_at));
+            state.tokens.insert(token.hash, (by.id(), token.expires_at));
             Ok(())
         })
     }

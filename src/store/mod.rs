@@ -13,9 +13,9 @@ pub use sqlite::{OpenError, Setup, Sqlite, SqliteOptions};
 
 use crate::model::{
     Address, Batch, ContentId, File, FileHistory, FileView, FoundPage, Group, GroupId, Language,
-    ListQuery, Listing, NameFilter, NodeId, Outcome, PageView, Permissions, Place, Principal,
-    Property, PropertyKey, PropertyName, Refusal, ResourceId, Revision, Role, SHOWN_BYTES,
-    Timestamp, User, UserChange, UserId,
+    ListQuery, Listing, NameFilter, NodeId, Outcome, PageSearch, PageView, Permissions, Place,
+    Principal, Property, PropertyKey, PropertyName, Refusal, ResourceId, Revision, Role,
+    SHOWN_BYTES, Timestamp, User, UserChange, UserId,
 };
 use bytes::Bytes;
 use std::error::Error;
@@ -33,7 +33,8 @@ pub const INLINE_BYTES_MAX: u64 = 4096;
 
 /// Where resources, properties, contents and accounts are kept.
 ///
-/// Each call returns at once; what it returns is answered later. Dropping a [`Ticket`] does not take a write back.
+/// Who asks is looked at again where it is answered: the account as it is by then, the right to read in the transaction
+/// that reads, the right to write in the one that writes. Each call returns at once; what it returns is answered later. Dropping a [`Ticket`] does not take a write back.
 pub trait Store: Send + Sync {
     /// Decides a batch and makes its changes, all in one transaction. Answers when they are durable.
     ///
@@ -44,31 +45,42 @@ pub trait Store: Send + Sync {
     fn locate(&self, who: &Principal, address: Address) -> Ticket<Place>;
 
     /// The live properties of a resource, in the order of their creation.
-    fn list(&self, query: ListQuery) -> Ticket<Listing>;
+    fn list(&self, who: &Principal, query: ListQuery) -> Ticket<Listing>;
 
     /// One property with its content, by its name or, if there is none of this name, by the alias.
-    fn read(&self, key: PropertyKey, alias: Option<PropertyName>) -> Ticket<Property>;
+    fn read(
+        &self,
+        who: &Principal,
+        key: PropertyKey,
+        alias: Option<PropertyName>,
+    ) -> Ticket<Property>;
 
     /// A file at its newest or another revision.
-    fn file(&self, id: NodeId, revision: Option<Revision>) -> Ticket<File>;
+    fn file(&self, who: &Principal, id: NodeId, revision: Option<Revision>) -> Ticket<File>;
 
     /// The same with where it lies and with its properties.
-    fn file_view(&self, id: NodeId, revision: Option<Revision>) -> Ticket<FileView>;
+    fn file_view(
+        &self,
+        who: &Principal,
+        id: NodeId,
+        revision: Option<Revision>,
+    ) -> Ticket<FileView>;
 
     /// All revisions of a file, with what is known of it now.
-    fn file_history(&self, id: NodeId) -> Ticket<FileHistory>;
+    fn file_history(&self, who: &Principal, id: NodeId) -> Ticket<FileHistory>;
 
     /// The live files on a page, by number, each as [`Store::file_view`] has it.
-    fn files_on(&self, page: NodeId) -> Ticket<Vec<FileView>>;
+    fn files_on(&self, who: &Principal, page: NodeId) -> Ticket<Vec<FileView>>;
 
     /// A page at its newest revision, and where it lies.
-    fn page(&self, id: NodeId) -> Ticket<PageView>;
+    fn page(&self, who: &Principal, id: NodeId) -> Ticket<PageView>;
 
     /// Who may do what on a page: what is said there or, if nothing is, above it.
     fn permissions(&self, page: NodeId) -> Ticket<Permissions>;
 
     /// The pages that have a property of such a name and that the principal may see, by number.
-    fn pages_with(&self, who: &Principal, names: NameFilter) -> Ticket<Vec<FoundPage>>;
+    /// [`Refusal::TooManyPages`] if they are too many, or their paths too long, for one answer.
+    fn pages_with(&self, who: &Principal, search: PageSearch) -> Ticket<Vec<FoundPage>>;
 
     /// Begins a content that will come in pieces.
     fn stage(&self, at: Timestamp) -> Ticket<ContentId>;
@@ -92,10 +104,10 @@ pub trait Store: Send + Sync {
     fn users(&self) -> Ticket<Vec<Arc<User>>>;
 
     /// Makes an account. [`Refusal::UserNameTaken`] if its name is taken.
-    fn add_account(&self, account: NewAccount) -> Ticket<Arc<User>>;
+    fn add_account(&self, by: &Principal, account: NewAccount) -> Ticket<Arc<User>>;
 
-    /// Changes what is known of an account.
-    fn change_user(&self, user: UserId, change: UserChange) -> Ticket<Arc<User>>;
+    /// Changes what is known of an account. Disabling it ends all its tokens.
+    fn change_user(&self, by: &Principal, user: UserId, change: UserChange) -> Ticket<Arc<User>>;
 
     /// The group of this number.
     fn group(&self, id: GroupId) -> Ticket<Group>;
@@ -105,16 +117,17 @@ pub trait Store: Send + Sync {
 
     /// Makes a group for the whole site. [`Refusal::GroupNameTaken`] if its name is taken,
     /// [`Refusal::NoSuchGrantee`] if one of its members is not there.
-    fn add_group(&self, group: NewGroup) -> Ticket<Group>;
+    fn add_group(&self, by: &Principal, group: NewGroup) -> Ticket<Group>;
 
     /// Says who is in a group. [`Refusal::NoSuchGrantee`] if one of them is not there.
-    fn set_members(&self, group: GroupId, members: Vec<UserId>) -> Ticket<Group>;
+    fn set_members(&self, by: &Principal, group: GroupId, members: Vec<UserId>) -> Ticket<Group>;
 
     /// Replaces the password of an account and ends all its tokens.
-    fn set_password(&self, user: UserId, password: String) -> Ticket<()>;
+    fn set_password(&self, by: &Principal, user: UserId, password: String) -> Ticket<()>;
 
-    /// Remembers a token by its hash, and forgets those that have expired at `now`.
-    fn add_token(&self, token: NewToken, now: Timestamp) -> Ticket<()>;
+    /// Remembers a token of the principal by its hash, and forgets those that have expired at `now`.
+    /// [`Refusal::PasswordChanged`] if that has happened since the principal showed it.
+    fn add_token(&self, by: &Principal, token: NewToken, now: Timestamp) -> Ticket<()>;
 
     /// The account of a token that has not expired at `now`, and when it will.
     fn token(&self, hash: [u8; 32], now: Timestamp) -> Ticket<Option<(Arc<User>, Timestamp)>>;
@@ -169,8 +182,6 @@ pub struct NewGroup {
 pub struct NewToken {
     /// SHA-256 of the token.
     pub hash: [u8; 32],
-    /// Whose.
-    pub user: UserId,
     /// Until when.
     pub expires_at: Timestamp,
 }

@@ -1048,8 +1048,15 @@ fn an_account_is_changed_by_its_owner_and_disabled_by_an_administrator() {
     change("<status>inactive</status>").gives(200);
     let message = current(&server).user("carl", "pw").gives(403).message();
     assert_eq!(message, "User 'carl' is disabled");
-    with_token(server.get("/users/current"), &token).gives(403);
+    assert_eq!(
+        who(&with_token(server.get("/users/current"), &token)),
+        "Anonymous"
+    );
     change("<status>active</status>").gives(200);
+    assert_eq!(
+        who(&with_token(server.get("/users/current"), &token)),
+        "Anonymous"
+    );
     assert_eq!(who(&current(&server).user("carl", "pw")), "carl");
     for (user, document) in [
         ("1", "<status>inactive</status>"),

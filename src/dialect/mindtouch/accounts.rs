@@ -7,7 +7,7 @@ use super::security::{self, NewGroup};
 use crate::dialect::{Call, Context, Finish, Next, Reply};
 use crate::fault::Fault;
 use crate::http::{Answer, Head};
-use crate::model::{Group, GroupId, Refusal, ResourceId, Right, User, UserChange, UserId};
+use crate::model::{Group, GroupId, Refusal, ResourceId, User, UserId};
 use http::{StatusCode, header};
 use std::sync::Arc;
 
@@ -78,7 +78,10 @@ pub(super) fn change(head: &Head) -> Finish {
         Ok(Call::User {
             id,
             reply: Box::new(move |user| {
-                check_change(&context, &user, name.as_deref(), &change)?;
+                if name.is_some_and(|name| name != user.name) {
+                    let what = "the name of an account cannot be changed: leave <username> out";
+                    return Err(Fault::BadRequest(what.to_owned()));
+                }
                 let reply = move |user: Arc<User>| {
                     let document = response::user(&context, &user);
                     Ok(Next::Say(Answer::document(StatusCode::OK, document)))
@@ -91,31 +94,6 @@ pub(super) fn change(head: &Head) -> Finish {
             }),
         })
     })
-}
-
-/// Whether an account may be changed so.
-fn check_change(
-    context: &Context,
-    user: &User,
-    name: Option<&str>,
-    change: &UserChange,
-) -> Result<(), Fault> {
-    let refuse = |what: &str| Err(Fault::BadRequest(what.to_owned()));
-    if name.is_some_and(|name| name != user.name) {
-        return refuse("the name of an account cannot be changed: leave <username> out");
-    }
-    let role = change.role.filter(|role| *role != user.role);
-    let access = change.access.filter(|access| *access != user.access);
-    if role.is_none() && access.is_none() {
-        return Ok(());
-    }
-    match user.id {
-        UserId::ADMIN => refuse("the first account stays an active Admin: somebody has to be one"),
-        UserId::ANONYMOUS => {
-            refuse("the role of the anonymous account is fixed: restrict pages instead")
-        }
-        _ => Ok(context.place()?.allow(&context.principal, Right::Admin)?),
-    }
 }
 
 /// `GET groups`
@@ -211,7 +189,6 @@ pub(super) fn authenticate(head: &Head) -> Finish {
             .map(|target| own_location(&context, &target))
             .transpose()?;
         Ok(Call::IssueToken {
-            user: context.principal.id(),
             reply: Box::new(move |issued| {
                 let secure = if context.base.starts_with("https:") {
                     "; Secure"

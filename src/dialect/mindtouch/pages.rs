@@ -11,8 +11,8 @@ use crate::dialect::{Call, Context, Finish, Next};
 use crate::fault::Fault;
 use crate::http::{Answer, Head};
 use crate::model::{
-    Done, Edit, MediaType, NewPage, NodeId, NodeName, PageSeen, Refusal, ResourceId, Revision,
-    Timestamp, WritePage,
+    Done, Edit, MediaType, NewPage, NodeId, NodeName, PageSearch, PageSeen, Refusal, ResourceId,
+    Revision, Timestamp, WritePage,
 };
 use http::{StatusCode, header};
 use std::sync::Arc;
@@ -172,10 +172,19 @@ pub(super) fn search(head: &Head) -> Result<Finish, Fault> {
         Some("false" | "0") => Detail::Short,
         Some(_) => return Err(Fault::InvalidParameter("verbose")),
     };
+    let number = |name| match head.query.get(name).map(str::parse) {
+        None => Ok(None),
+        Some(Ok(number)) => Ok(Some(number)),
+        Some(Err(_)) => Err(Fault::InvalidParameter(name)),
+    };
+    let search = PageSearch {
+        names,
+        offset: number("offset")?.unwrap_or_default(),
+        limit: number("limit")?,
+    };
     Ok(Box::new(move |context, _| {
         Ok(Call::PagesWith {
-            who: context.principal.clone(),
-            names,
+            search,
             reply: Box::new(move |pages| {
                 let document = response::pages(&context, &pages, detail);
                 Ok(Next::Say(Answer::document(StatusCode::OK, document)))

@@ -109,6 +109,20 @@ pub(super) fn of_refusal(refusal: &Refusal, manner: Manner) -> (StatusCode, Stri
             StatusCode::CONFLICT,
             format!("A user named '{name}' already exists."),
         ),
+        Refusal::AccountDisabled(name) => {
+            (StatusCode::FORBIDDEN, format!("User '{name}' is disabled"))
+        }
+        Refusal::PasswordChanged => (StatusCode::UNAUTHORIZED, "authentication failed".to_owned()),
+        Refusal::FixedAccount(name) => (
+            StatusCode::BAD_REQUEST,
+            format!(
+                "The role and the status of '{name}' stay as they are: the first account is always an active Admin."
+            ),
+        ),
+        Refusal::TooManyPages { max } => (
+            StatusCode::BAD_REQUEST,
+            format!("More than {max} pages match: ask for them in parts with limit= and offset=."),
+        ),
         Refusal::GroupNameTaken(name) => (
             StatusCode::CONFLICT,
             format!("A group named '{name}' already exists."),

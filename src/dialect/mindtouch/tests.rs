@@ -25,6 +25,7 @@ fn context() -> Context {
         role: Role::Admin,
         access: Access::Active,
         created_at: Timestamp::from_millis(0),
+        passwords: 1,
     };
     Context {
         principal: Principal::new(Arc::new(user)),

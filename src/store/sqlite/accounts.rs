@@ -3,19 +3,22 @@
 use super::counters::Counters;
 use super::known::KnownUsers;
 use super::rows::{damaged, number, text, time};
-use crate::model::{Access, Refusal, Role, Timestamp, User, UserChange, UserId, Users};
+use crate::model::{
+    Access, Ground, Principal, Refusal, Right, Role, Timestamp, User, UserChange, UserId, Users,
+    check_user_change, require,
+};
 use crate::store::{Account, NewAccount, NewToken, StoreError, folded};
 use rusqlite::{Connection, Row, params};
 use std::sync::Arc;
 
 const ACCOUNT_BY_ID: &str = "
-    SELECT id, name, full_name, email, role, disabled, created_at, password FROM account WHERE id = ?1";
+    SELECT id, name, full_name, email, role, disabled, created_at, password, passwords FROM account WHERE id = ?1";
 
 const ACCOUNT_BY_NAME: &str = "
-    SELECT id, name, full_name, email, role, disabled, created_at, password FROM account WHERE folded = ?1";
+    SELECT id, name, full_name, email, role, disabled, created_at, password, passwords FROM account WHERE folded = ?1";
 
 const ACCOUNTS: &str = "
-    SELECT id, name, full_name, email, role, disabled, created_at, password FROM account ORDER BY id";
+    SELECT id, name, full_name, email, role, disabled, created_at, password, passwords FROM account ORDER BY id";
 
 const TOKEN: &str = "
     SELECT account, expires_at FROM token WHERE hash = ?1 AND expires_at > ?2";
@@ -24,13 +27,14 @@ const TAKE_USER_ID: &str =
     "UPDATE sequence SET next = next + 1 WHERE kind = 'user' RETURNING next - 1";
 
 const ADD_ACCOUNT: &str = "
-    INSERT INTO account (id, uuid, name, folded, full_name, email, role, disabled, password, created_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9)";
+    INSERT INTO account (id, uuid, name, folded, full_name, email, role, disabled, password, passwords, created_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, 1, ?9)";
 
 const CHANGE_USER: &str =
     "UPDATE account SET full_name = ?2, email = ?3, role = ?4, disabled = ?5 WHERE id = ?1";
 
-const SET_PASSWORD: &str = "UPDATE account SET password = ?2 WHERE id = ?1";
+const SET_PASSWORD: &str =
+    "UPDATE account SET password = ?2, passwords = passwords + 1 WHERE id = ?1";
 
 const END_TOKENS: &str = "DELETE FROM token WHERE account = ?1";
 
@@ -41,8 +45,10 @@ const ADD_TOKEN: &str = "INSERT INTO token (hash, account, expires_at) VALUES (?
 /// Makes an account.
 pub(super) fn add_account(
     counters: &Counters<'_>,
+    by: &Principal,
     new: &NewAccount,
 ) -> Result<Arc<User>, StoreError> {
+    require(by, Ground::Site, Right::Admin)?;
     let db = counters.db();
     counters.outdate_memory();
     if account(db, &new.name)?.is_some() {
@@ -72,18 +78,21 @@ pub(super) fn add_account(
         role: new.role,
         access: Access::Active,
         created_at: new.at,
+        passwords: 1,
     }))
 }
 
 /// Changes what is known of an account. What it began with stays for what is not named.
 pub(super) fn change_user(
     counters: &Counters<'_>,
+    by: &Principal,
     id: UserId,
     change: &UserChange,
 ) -> Result<Arc<User>, StoreError> {
     let db = counters.db();
-    counters.outdate_memory();
     let was = user(db, id)?;
+    check_user_change(by, &was, change)?;
+    counters.outdate_memory();
     let email = change.email.as_ref().or(was.email.as_ref());
     let row = params![
         id.get(),
@@ -93,15 +102,20 @@ pub(super) fn change_user(
         change.access.unwrap_or(was.access) == Access::Disabled,
     ];
     db.prepare_cached(CHANGE_USER)?.execute(row)?;
+    if change.access == Some(Access::Disabled) {
+        db.prepare_cached(END_TOKENS)?.execute([id.get()])?;
+    }
     user(db, id)
 }
 
 /// Replaces a password and ends all tokens of the account.
 pub(super) fn set_password(
     counters: &Counters<'_>,
+    by: &Principal,
     user: UserId,
     password: &str,
 ) -> Result<(), StoreError> {
+    require(by, Ground::User(user), Right::Update)?;
     let db = counters.db();
     counters.outdate_memory();
     if db
@@ -115,16 +129,21 @@ pub(super) fn set_password(
     Ok(())
 }
 
-/// Remembers a token, and forgets those that have expired.
+/// Remembers a token of a principal who has shown the password of this number, and forgets those that have expired.
 pub(super) fn add_token(
     db: &Connection,
+    by: &Principal,
+    shown: i64,
     token: &NewToken,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    if by.user().passwords != shown {
+        return Err(Refusal::PasswordChanged.into());
+    }
     db.prepare_cached(END_OLD_TOKENS)?.execute([now.millis()])?;
     let row = params![
         token.hash.as_slice(),
-        token.user.get(),
+        by.id().get(),
         token.expires_at.millis()
     ];
     db.prepare_cached(ADD_TOKEN)?.execute(row)?;
@@ -145,6 +164,7 @@ fn account_of(row: &Row<'_>) -> Result<Account, StoreError> {
         role: Role::of_name(text(row, 4)?).ok_or_else(|| damaged("the role of an account"))?,
         access,
         created_at: time(row, 6)?,
+        passwords: row.get(8)?,
     };
     Ok(Account {
         user: Arc::new(user),

@@ -110,6 +110,7 @@ fn load(
     heads: &mut Pack<'_>,
 ) -> Result<(Snapshot, Vec<Option<Spot>>), StoreError> {
     let db = counters.db();
+    let by = counters.current(&batch.by)?;
     let mut places = BTreeMap::new();
     let mut found = vec![Found::Nothing; batch.changes().len()];
     let mut spots = vec![None; batch.changes().len()];
@@ -117,7 +118,7 @@ fn load(
     let mut sought: BTreeMap<ResourceId, (Vec<usize>, Vec<&PropertyName>)> = BTreeMap::new();
     for (at, change) in batch.changes().iter().enumerate() {
         if let Entry::Vacant(place) = places.entry(change.resource) {
-            place.insert(match rows::place(db, &batch.by, change.resource) {
+            place.insert(match rows::place(db, &by, change.resource) {
                 Ok(place) => Ok(place),
                 Err(StoreError::Refused(refusal)) => Err(refusal),
                 Err(failure) => return Err(failure),
@@ -155,7 +156,7 @@ fn load(
             }
             Edit::WritePage(write) => {
                 if let ResourceId::Node(page) = change.resource {
-                    found[at] = pages::found(db, &batch.by, page, &write.below)?;
+                    found[at] = pages::found(db, &by, page, &write.below)?;
                 }
             }
             Edit::SetPermissions(Some(Permissions { grants, .. })) => {

@@ -4,10 +4,11 @@
 //! They are read when the first batch of a transaction needs them and written once before its COMMIT, however many
 //! batches share it. After a rollback nothing of them is left, so a crash loses or repeats none.
 
-use crate::model::{NextIds, NodeId, PropertyId};
+use super::accounts;
+use crate::model::{Access, NextIds, NodeId, Principal, PropertyId, Refusal};
 use crate::store::StoreError;
 use rusqlite::{Connection, params};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 const NEXT_IDS: &str = "
     SELECT (SELECT next FROM sequence WHERE kind = 'node'), (SELECT next FROM sequence WHERE kind = 'property')";
@@ -23,6 +24,8 @@ pub(super) struct Counters<'a> {
     ids: Cell<Option<(NextIds, NextIds)>>,
     last_log_id: Cell<Option<i64>>,
     memory_is_old: Cell<bool>,
+    /// Who asked last, as the account is now.
+    principal: RefCell<Option<Principal>>,
 }
 
 impl<'a> Counters<'a> {
@@ -33,6 +36,7 @@ impl<'a> Counters<'a> {
             ids: Cell::new(None),
             last_log_id: Cell::new(None),
             memory_is_old: Cell::new(false),
+            principal: RefCell::new(None),
         }
     }
 
@@ -73,6 +77,25 @@ impl<'a> Counters<'a> {
     /// Says that nodes or accounts were made or changed, so that what was remembered of them is old.
     pub(super) fn outdate_memory(&self) {
         self.memory_is_old.set(true);
+        self.principal.take();
+    }
+
+    /// A principal, with the account as it is now. Batches that share a transaction mostly come from few.
+    ///
+    /// # Errors
+    /// [`Refusal::AccountDisabled`]
+    pub(super) fn current(&self, by: &Principal) -> Result<Principal, StoreError> {
+        let same = |last: &&Principal| last.id() == by.id() && last.has_key() == by.has_key();
+        if let Some(last) = self.principal.borrow().as_ref().filter(same) {
+            return Ok(last.clone());
+        }
+        let user = accounts::user(self.db, by.id())?;
+        if user.access == Access::Disabled {
+            return Err(Refusal::AccountDisabled(user.name.clone()).into());
+        }
+        let current = by.with_account(user);
+        self.principal.replace(Some(current.clone()));
+        Ok(current)
     }
 
     /// Whether [`Counters::outdate_memory`] was called.

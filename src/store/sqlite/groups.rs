@@ -2,7 +2,9 @@
 
 use super::permissions::unknown;
 use super::rows::{number, text};
-use crate::model::{Grantee, Group, GroupId, NodeId, Refusal, UserId};
+use crate::model::{
+    Grantee, Ground, Group, GroupId, NodeId, Principal, Refusal, Right, UserId, require,
+};
 use crate::store::{NewGroup, StoreError, folded};
 use rusqlite::{Connection, Row, params};
 
@@ -26,7 +28,8 @@ const ADD_MEMBER: &str = "
     INSERT INTO membership (user_group, account) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
 
 /// Makes a group.
-pub(super) fn add(db: &Connection, new: &NewGroup) -> Result<Group, StoreError> {
+pub(super) fn add(db: &Connection, by: &Principal, new: &NewGroup) -> Result<Group, StoreError> {
+    require(by, Ground::Site, Right::Admin)?;
     let name = folded(&new.name);
     let is_taken: bool = db
         .prepare_cached(IS_TAKEN)?
@@ -51,9 +54,11 @@ pub(super) fn add(db: &Connection, new: &NewGroup) -> Result<Group, StoreError> 
 /// Says who is in a group.
 pub(super) fn set_members(
     db: &Connection,
+    by: &Principal,
     id: GroupId,
     members: &[UserId],
 ) -> Result<Group, StoreError> {
+    require(by, Ground::Site, Right::Admin)?;
     group(db, id)?;
     check(db, members)?;
     db.prepare_cached(CLEAR_MEMBERS)?.execute([id.get()])?;

@@ -81,9 +81,8 @@ impl Known {
             | Address::UserNamed(_)
             | Address::PageToBe(_) => false,
         };
-        let is_for_all = is_in_tree && located.guard.is_none();
         let mut state = self.write();
-        if is_for_all && text_bytes(&address) <= ADDRESS_BYTES_MAX && state.version == version {
+        if is_in_tree && text_bytes(&address) <= ADDRESS_BYTES_MAX && state.version == version {
             insert(&mut state.addresses, address, located);
         }
     }
@@ -206,6 +205,7 @@ mod tests {
             role: Role::Viewer,
             access: Access::Active,
             created_at: Timestamp::from_millis(0),
+            passwords: 1,
         });
         let before = known.users();
         known.forget();

@@ -27,8 +27,8 @@ pub use schema::{OpenError, Setup};
 use super::{Account, NewAccount, NewGroup, NewToken, Store, StoreError, Ticket};
 use crate::model::{
     Address, Batch, ContentId, File, FileHistory, FileView, FoundPage, Group, GroupId, ListQuery,
-    Listing, NameFilter, NodeId, Outcome, PageView, Permissions, Place, Principal, Property,
-    PropertyKey, PropertyName, Revision, Timestamp, User, UserChange, UserId,
+    Listing, NodeId, Outcome, PageSearch, PageView, Permissions, Place, Principal, Property,
+    PropertyKey, PropertyName, ResourceId, Revision, Timestamp, User, UserChange, UserId,
 };
 use bytes::Bytes;
 use known::Known;
@@ -127,65 +127,91 @@ impl Store for Sqlite {
     }
 
     fn locate(&self, who: &Principal, address: Address) -> Ticket<Place> {
-        let version = match self.known.find(&address) {
-            Ok(located) => return Ticket::ready(Ok(located.place(who))),
-            Err(version) => version,
+        let found = self.known.find(&address);
+        let version = match found {
+            Ok(located) if located.guard.is_none() => return Ticket::ready(Ok(located.place(who))),
+            Ok(_) => None,
+            Err(version) => Some(version),
         };
         let (who, known) = (who.clone(), Arc::clone(&self.known));
         self.readers.look_up(move |db| {
-            let located = rows::locate(db, &who, &address)?;
-            known.remember(version, address.clone(), located);
+            let located = match (found, version) {
+                (Ok(located), _) => located,
+                (Err(_), version) => {
+                    let located = rows::locate(db, &who, &address)?;
+                    if let Some(version) = version {
+                        known.remember(version, address.clone(), located);
+                    }
+                    located
+                }
+            };
             permissions::place(db, &who, located)
         })
     }
 
-    fn list(&self, query: ListQuery) -> Ticket<Listing> {
+    fn list(&self, who: &Principal, query: ListQuery) -> Ticket<Listing> {
         // A short list is read here, a long one elsewhere; how long it is shows on the way.
         let known = self.known.users();
         match self
             .readers
-            .try_here(|db| rows::list(db, &known, &query, Some(SHORT_LIST_PROPERTIES)))
+            .try_here(|db| rows::list(db, &known, who, &query, Some(SHORT_LIST_PROPERTIES)))
         {
             Some(Ok(Some(listing))) => Ticket::ready(Ok(listing)),
             Some(Err(error)) => Ticket::ready(Err(error)),
-            Some(Ok(None)) | None => self
-                .readers
-                .read(move |db| rows::whole_list(db, &known, &query)),
+            Some(Ok(None)) | None => {
+                let who = who.clone();
+                self.readers
+                    .read(move |db| rows::whole_list(db, &known, &who, &query))
+            }
         }
     }
 
-    fn read(&self, key: PropertyKey, alias: Option<PropertyName>) -> Ticket<Property> {
+    fn read(
+        &self,
+        who: &Principal,
+        key: PropertyKey,
+        alias: Option<PropertyName>,
+    ) -> Ticket<Property> {
+        let who = who.clone();
         self.readers
-            .look_up(move |db| rows::read(db, &key, alias.as_ref()))
+            .look_up(move |db| rows::read(db, &who, &key, alias.as_ref()))
     }
 
-    fn file(&self, id: NodeId, revision: Option<Revision>) -> Ticket<File> {
-        self.readers
-            .look_up(move |db| Ok(rows::file(db, id, revision)?.0))
+    fn file(&self, who: &Principal, id: NodeId, revision: Option<Revision>) -> Ticket<File> {
+        let who = who.clone();
+        self.readers.look_up(move |db| {
+            rows::readable(db, &who, ResourceId::Node(id))?;
+            Ok(rows::file(db, id, revision)?.0)
+        })
     }
 
-    fn file_view(&self, id: NodeId, revision: Option<Revision>) -> Ticket<FileView> {
-        let known = self.known.users();
+    fn file_view(
+        &self,
+        who: &Principal,
+        id: NodeId,
+        revision: Option<Revision>,
+    ) -> Ticket<FileView> {
+        let (who, known) = (who.clone(), self.known.users());
         self.readers
-            .read(move |db| rows::file_view(db, &known, id, revision))
+            .read(move |db| rows::file_view(db, &known, &who, id, revision))
     }
 
-    fn file_history(&self, id: NodeId) -> Ticket<FileHistory> {
-        let known = self.known.users();
+    fn file_history(&self, who: &Principal, id: NodeId) -> Ticket<FileHistory> {
+        let (who, known) = (who.clone(), self.known.users());
         self.readers
-            .read(move |db| rows::file_history(db, &known, id))
+            .read(move |db| rows::file_history(db, &known, &who, id))
     }
 
-    fn files_on(&self, page: NodeId) -> Ticket<Vec<FileView>> {
-        let known = self.known.users();
+    fn files_on(&self, who: &Principal, page: NodeId) -> Ticket<Vec<FileView>> {
+        let (who, known) = (who.clone(), self.known.users());
         self.readers
-            .read(move |db| rows::files_on(db, &known, page))
+            .read(move |db| rows::files_on(db, &known, &who, page))
     }
 
-    fn page(&self, id: NodeId) -> Ticket<PageView> {
-        let known = self.known.users();
+    fn page(&self, who: &Principal, id: NodeId) -> Ticket<PageView> {
+        let (who, known) = (who.clone(), self.known.users());
         self.readers
-            .look_up(move |db| pages::page_view(db, &known, id))
+            .look_up(move |db| pages::page_view(db, &known, &who, id))
     }
 
     fn permissions(&self, page: NodeId) -> Ticket<Permissions> {
@@ -193,10 +219,10 @@ impl Store for Sqlite {
             .look_up(move |db| permissions::permissions(db, page))
     }
 
-    fn pages_with(&self, who: &Principal, names: NameFilter) -> Ticket<Vec<FoundPage>> {
+    fn pages_with(&self, who: &Principal, search: PageSearch) -> Ticket<Vec<FoundPage>> {
         let who = who.clone();
         self.readers
-            .read(move |db| pages::pages_with(db, &who, &names))
+            .read(move |db| pages::pages_with(db, &who, &search))
     }
 
     fn stage(&self, at: Timestamp) -> Ticket<ContentId> {
@@ -228,12 +254,16 @@ impl Store for Sqlite {
         self.readers.read(accounts::users)
     }
 
-    fn add_account(&self, account: NewAccount) -> Ticket<Arc<User>> {
-        self.writer.add_account(account)
+    fn add_account(&self, by: &Principal, account: NewAccount) -> Ticket<Arc<User>> {
+        self.writer.accounts(by, move |counters, by| {
+            accounts::add_account(counters, by, &account)
+        })
     }
 
-    fn change_user(&self, user: UserId, change: UserChange) -> Ticket<Arc<User>> {
-        self.writer.change_user(user, change)
+    fn change_user(&self, by: &Principal, user: UserId, change: UserChange) -> Ticket<Arc<User>> {
+        self.writer.accounts(by, move |counters, by| {
+            accounts::change_user(counters, by, user, &change)
+        })
     }
 
     fn group(&self, id: GroupId) -> Ticket<Group> {
@@ -244,20 +274,29 @@ impl Store for Sqlite {
         self.readers.read(groups::groups)
     }
 
-    fn add_group(&self, group: NewGroup) -> Ticket<Group> {
-        self.writer.add_group(group)
+    fn add_group(&self, by: &Principal, group: NewGroup) -> Ticket<Group> {
+        self.writer.accounts(by, move |counters, by| {
+            groups::add(counters.db(), by, &group)
+        })
     }
 
-    fn set_members(&self, group: GroupId, members: Vec<UserId>) -> Ticket<Group> {
-        self.writer.set_members(group, members)
+    fn set_members(&self, by: &Principal, group: GroupId, members: Vec<UserId>) -> Ticket<Group> {
+        self.writer.accounts(by, move |counters, by| {
+            groups::set_members(counters.db(), by, group, &members)
+        })
     }
 
-    fn set_password(&self, user: UserId, password: String) -> Ticket<()> {
-        self.writer.set_password(user, password)
+    fn set_password(&self, by: &Principal, user: UserId, password: String) -> Ticket<()> {
+        self.writer.accounts(by, move |counters, by| {
+            accounts::set_password(counters, by, user, &password)
+        })
     }
 
-    fn add_token(&self, token: NewToken, now: Timestamp) -> Ticket<()> {
-        self.writer.add_token(token, now)
+    fn add_token(&self, by: &Principal, token: NewToken, now: Timestamp) -> Ticket<()> {
+        let shown = by.user().passwords;
+        self.writer.accounts(by, move |counters, by| {
+            accounts::add_token(counters.db(), by, shown, &token, now)
+        })
     }
 
     fn token(&self, hash: [u8; 32], now: Timestamp) -> Ticket<Option<(Arc<User>, Timestamp)>> {

@@ -7,8 +7,8 @@ use super::known::KnownUsers;
 use super::log::Log;
 use super::rows::{self, content, number, parsed, place, time};
 use crate::model::{
-    Found, FoundPage, NameFilter, NamePattern, NewPage, NodeId, Page, PageView, Principal,
-    PropertyName, Refusal, ResourceId, Revision, Right, UserId, Users, title_levels,
+    Found, FoundPage, NameFilter, NamePattern, NewPage, NodeId, Page, PageSearch, PageView,
+    Principal, PropertyName, Refusal, ResourceId, Revision, Right, UserId, Users, title_levels,
 };
 use crate::store::{StoreError, language_of};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -129,15 +129,21 @@ struct Made {
 pub(super) fn page_view(
     db: &Connection,
     known: &KnownUsers,
+    who: &Principal,
     id: NodeId,
 ) -> Result<PageView, StoreError> {
     let (page, made) = page(db, id)?;
+    rows::readable(db, who, ResourceId::Node(id))?;
+    let parent = match page.parent {
+        Some(parent) if may_see(db, who, parent)? => Some(rows::node(db, parent)?),
+        Some(_) | None => None,
+    };
     let mut users = Users::new();
     add_user(db, known, &mut users, page.modified_by)?;
     add_user(db, known, &mut users, made.by)?;
     Ok(PageView {
         node: rows::node(db, id)?,
-        parent: page.parent.map(|id| rows::node(db, id)).transpose()?,
+        parent,
         language: made.language,
         created_at: made.at,
         created_by: made.by,
@@ -208,14 +214,23 @@ pub(super) fn remove_name(
     Ok(())
 }
 
+/// Whether `who` may see that a page is there.
+fn may_see(db: &Connection, who: &Principal, page: NodeId) -> Result<bool, StoreError> {
+    match place(db, who, ResourceId::Node(page)) {
+        Ok(place) => Ok(place.rights.allow(Right::Browse)),
+        Err(StoreError::Refused(_)) => Ok(false),
+        Err(failure) => Err(failure),
+    }
+}
+
 /// The pages that have a property of such a name and that `who` may see.
 pub(super) fn pages_with(
     db: &Connection,
     who: &Principal,
-    names: &NameFilter,
+    search: &PageSearch,
 ) -> Result<Vec<FoundPage>, StoreError> {
     let mut ids = BTreeSet::new();
-    match names {
+    match &search.names {
         NameFilter::All => add_matching(db, "", |_| Some(true), &mut ids)?,
         NameFilter::Matching(patterns) => {
             for pattern in patterns {
@@ -234,24 +249,20 @@ pub(super) fn pages_with(
             }
         }
     }
-    let mut found = Vec::new();
+    let mut found = search.begin();
     for id in ids {
-        let place = match place(db, who, ResourceId::Node(id)) {
-            Ok(place) => place,
-            Err(StoreError::Refused(_)) => continue,
-            Err(failure) => return Err(failure),
-        };
-        if place.rights.allow(Right::Browse) {
+        if found.is_full() {
+            break;
+        }
+        if may_see(db, who, id)? && found.wants() {
             let revision = db
                 .prepare_cached(REVISION)?
                 .query_row([id.get()], |row| Ok(number(row, 0, Revision::new)))??;
-            found.push(FoundPage {
-                node: rows::node(db, id)?,
-                revision,
-            });
+            let node = rows::node(db, id)?;
+            found.take(FoundPage { node, revision })?;
         }
     }
-    Ok(found)
+    Ok(found.finish())
 }
 
 /// Adds the pages that have one of the names that come after another one and match; at `None` the search ends.

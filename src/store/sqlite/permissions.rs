@@ -4,7 +4,7 @@ use super::known::Located;
 use super::rows::{self, damaged, number, text};
 use crate::model::{
     Grant, Grantee, Ground, GroupId, NodeId, PageGround, Permissions, Place, Principal,
-    Restriction, Rights, Role, UserId, rights_on,
+    Restriction, Rights, Role, UserId, on_page, rights_on,
 };
 use crate::store::StoreError;
 use rusqlite::{Connection, Row, params};
@@ -67,20 +67,28 @@ pub(super) fn place(
     who: &Principal,
     located: Located,
 ) -> Result<Place, StoreError> {
-    let (Some(guard), Ground::Page(ground)) = (located.guard, located.ground) else {
-        return Ok(located.place(who));
+    let ground = match (located.ground, located.guard) {
+        (Ground::Page(page), Some(guard)) if !who.is_admin() => Ground::Page(PageGround {
+            granted: granted(db, who, guard)?,
+            ..page
+        }),
+        (ground @ (Ground::Site | Ground::Page(_) | Ground::User(_)), _) => ground,
     };
+    Ok(Place {
+        rights: rights_on(who, ground),
+        ..located.place(who)
+    })
+}
+
+/// What the permissions of a page grant to a principal, alone or with groups.
+fn granted(db: &Connection, who: &Principal, guard: NodeId) -> Result<Rights, StoreError> {
     let mut granted = Rights::NONE;
     let mut statement = db.prepare_cached(GRANTED)?;
     let mut rows = statement.query(params![guard.get(), who.id().get()])?;
     while let Some(row) = rows.next()? {
-        granted = granted.or(role(row, 0)?.rights());
+        granted = granted.or(on_page(role(row, 0)?));
     }
-    let ground = PageGround { granted, ..ground };
-    Ok(Place {
-        rights: rights_on(who, Ground::Page(ground)),
-        ..located.place(who)
-    })
+    Ok(granted)
 }
 
 fn role(row: &Row<'_>, column: usize) -> Result<Role, StoreError> {

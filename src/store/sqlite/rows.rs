@@ -9,7 +9,8 @@ use super::{heads, pages, permissions};
 use crate::model::{
     Address, Body, Content, ContentId, File, FileHistory, FileView, Ground, Language, ListQuery,
     Listing, Node, NodeId, NodeKind, NodeName, PageGround, Place, Principal, Property, PropertyKey,
-    PropertyName, Refusal, ResourceId, Restriction, Revision, Rights, Timestamp, UserId, Users,
+    PropertyName, Refusal, ResourceId, Restriction, Revision, Right, Rights, Timestamp, UserId,
+    Users,
 };
 use crate::store::{StoreError, embedded, language_of};
 use bytes::{Bytes, BytesMut};
@@ -116,10 +117,11 @@ pub(super) fn content(row: &Row<'_>, columns: [usize; 4]) -> Result<Content, Sto
 /// One property with its content.
 pub(super) fn read(
     db: &Connection,
+    who: &Principal,
     key: &PropertyKey,
     alias: Option<&PropertyName>,
 ) -> Result<Property, StoreError> {
-    standing(db, key.resource)?;
+    readable(db, who, key.resource)?;
     let found = match (heads::read(db, key.resource, &key.name)?, alias) {
         (None, Some(alias)) => heads::read(db, key.resource, alias)?,
         (found, _) => found,
@@ -133,10 +135,11 @@ pub(super) fn read(
 pub(super) fn list(
     db: &Connection,
     known: &KnownUsers,
+    who: &Principal,
     query: &ListQuery,
     properties_max: Option<usize>,
 ) -> Result<Option<Listing>, StoreError> {
-    let language = standing(db, query.resource)?.language;
+    let language = readable(db, who, query.resource)?;
     let mut properties = Vec::new();
     if let Some(names) = query.names.exact() {
         if properties_max.is_some_and(|max| names.len() > max) {
@@ -176,9 +179,10 @@ pub(super) fn list(
 pub(super) fn whole_list(
     db: &Connection,
     known: &KnownUsers,
+    who: &Principal,
     query: &ListQuery,
 ) -> Result<Listing, StoreError> {
-    list(db, known, query, None)?.ok_or_else(|| damaged("a list without an end"))
+    list(db, known, who, query, None)?.ok_or_else(|| damaged("a list without an end"))
 }
 
 /// Fetches the value of a property if a list shows it, and lets go of it if not.
@@ -335,6 +339,17 @@ pub(super) fn place(
     permissions::place(db, who, located(resource, &standing(db, resource)?))
 }
 
+/// Whether `who` may read what belongs to a resource; and its language, if it is a page.
+pub(super) fn readable(
+    db: &Connection,
+    who: &Principal,
+    resource: ResourceId,
+) -> Result<Option<Language>, StoreError> {
+    let standing = standing(db, resource)?;
+    permissions::place(db, who, located(resource, &standing))?.allow(who, Right::Read)?;
+    Ok(standing.language)
+}
+
 fn located(resource: ResourceId, standing: &Standing) -> Located {
     Located {
         resource,
@@ -450,11 +465,12 @@ fn file_of(row: &Row<'_>, id: NodeId, parent: NodeId) -> Result<File, StoreError
 pub(super) fn file_view(
     db: &Connection,
     known: &KnownUsers,
+    who: &Principal,
     id: NodeId,
     revision: Option<Revision>,
 ) -> Result<FileView, StoreError> {
     let (file, head) = file(db, id, revision)?;
-    let mut properties = whole_list(db, known, &embedded(ResourceId::Node(id)))?;
+    let mut properties = whole_list(db, known, who, &embedded(ResourceId::Node(id)))?;
     add_user(db, known, &mut properties.users, file.modified_by)?;
     Ok(FileView {
         head,
@@ -468,14 +484,17 @@ pub(super) fn file_view(
 pub(super) fn files_on(
     db: &Connection,
     known: &KnownUsers,
+    who: &Principal,
     on: NodeId,
 ) -> Result<Vec<FileView>, StoreError> {
     page(db, on)?;
+    readable(db, who, ResourceId::Node(on))?;
     let mut statement = db.prepare_cached(FILES_ON)?;
     let mut rows = statement.query([on.get()])?;
     let mut views = Vec::new();
     while let Some(row) = rows.next()? {
-        views.push(file_view(db, known, number(row, 0, NodeId::new)?, None)?);
+        let id = number(row, 0, NodeId::new)?;
+        views.push(file_view(db, known, who, id, None)?);
     }
     Ok(views)
 }
@@ -484,9 +503,10 @@ pub(super) fn files_on(
 pub(super) fn file_history(
     db: &Connection,
     known: &KnownUsers,
+    who: &Principal,
     id: NodeId,
 ) -> Result<FileHistory, StoreError> {
-    let mut view = file_view(db, known, id, None)?;
+    let mut view = file_view(db, known, who, id, None)?;
     let mut statement = db.prepare_cached(FILE_REVISIONS)?;
     let mut rows = statement.query([id.get()])?;
     let mut revisions = Vec::new();

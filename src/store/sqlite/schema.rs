@@ -37,8 +37,8 @@ const CREATE_HOME_REVISION: &str = "
     VALUES (?1, 1, 'home', 'text/plain; charset=utf-8', 0, ?2, ?3, x'')";
 
 const CREATE_ACCOUNT: &str = "
-    INSERT INTO account (id, uuid, name, folded, full_name, role, disabled, password, created_at)
-    VALUES (?1, ?2, ?3, lower(?3), '', ?4, 0, ?5, ?6)";
+    INSERT INTO account (id, uuid, name, folded, full_name, role, disabled, password, passwords, created_at)
+    VALUES (?1, ?2, ?3, lower(?3), '', ?4, 0, ?5, 1, ?6)";
 
 const CREATE_SEQUENCES: &str = "
     INSERT INTO sequence (kind, next) VALUES ('node', 2), ('property', 1), ('user', 3), ('group', 1), ('content', 1)";
@@ -82,6 +82,19 @@ pub enum OpenError {
         /// Its format.
         found: i32,
         /// The newest format known here.
+        known: i32,
+    },
+    /// An older propstore made it, from before the first release.
+    #[error(
+        "the database {} has format {found}, and this propstore reads only format {known}: use the propstore that made it",
+        path.display()
+    )]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: i32,
+        /// The format known here.
         known: i32,
     },
     /// Another propstore serves it.
@@ -329,6 +342,11 @@ fn judge(path: &Path, application_id: i32, version: i32) -> Result<State, OpenEr
     match (application_id, version) {
         (APPLICATION_ID, SCHEMA_VERSION) => Ok(State::Existing),
         (APPLICATION_ID, found) if found > SCHEMA_VERSION => Err(OpenError::Newer {
+            path,
+            found,
+            known: SCHEMA_VERSION,
+        }),
+        (APPLICATION_ID, found @ 1..SCHEMA_VERSION) => Err(OpenError::Older {
             path,
             found,
             known: SCHEMA_VERSION,

@@ -205,7 +205,7 @@ fn a_list_is_one_state_however_fast_others_write() {
                 names: names.clone(),
                 cutoff: u64::MAX,
             };
-            let listing = wait(store.list(query)).unwrap();
+            let listing = wait(store.list(&client.who, query)).unwrap();
             let [a, b] = &listing.properties[..] else {
                 panic!("{listing:?}")
             };
@@ -256,7 +256,8 @@ fn after_a_reopening_everything_is_there_and_ids_go_on_growing() {
     let place = Place::new();
     let store = place.open();
     let client = Client::admin(&store);
-    let ann = client.user("ann", Role::Contributor).who.id();
+    let ann_herself = client.user("ann", Role::Contributor).who;
+    let ann = ann_herself.id();
     let large = noise(CHUNK_BYTES + 1);
     client.put("small", "1");
     put_by(client.edit(put_content("large", binary(&large))));
@@ -274,9 +275,9 @@ fn after_a_reopening_everything_is_there_and_ids_go_on_growing() {
         .edit(Edit::Remove { demand: None })
         .unwrap();
     wait(store.add_token(
+        &ann_herself,
         NewToken {
             hash: [7; 32],
-            user: ann,
             expires_at: at(99),
         },
         at(1),
@@ -332,11 +333,11 @@ fn after_a_reopening_everything_is_there_and_ids_go_on_growing() {
 fn await_swept(store: &Sqlite, db: &Connection) {
     let token = |hash| NewToken {
         hash: [hash; 32],
-        user: UserId::ADMIN,
         expires_at: at(1),
     };
+    let admin = Client::admin(store).who;
     let swept = (1..100).any(|round| {
-        wait(store.add_token(token(round), at(1))).unwrap();
+        wait(store.add_token(&admin, token(round), at(1))).unwrap();
         let left = "SELECT (SELECT count(*) FROM upload) + (SELECT count(*) FROM chunk WHERE content NOT IN
                     (SELECT content FROM property WHERE content IS NOT NULL))";
         number(db, left) == 0
@@ -765,12 +766,13 @@ fn a_batch_that_replaces_much_is_several_rows_of_the_log() {
 fn no_secret_is_in_the_log_and_a_token_is_kept_as_its_hash() {
     let place = Place::new();
     let store = place.open();
-    wait(store.add_account(account("ann", Role::Viewer))).unwrap();
-    wait(store.set_password(UserId::ADMIN, "new hash".to_owned())).unwrap();
+    let admin = || Client::admin(&store).who;
+    wait(store.add_account(&admin(), account("ann", Role::Viewer))).unwrap();
+    wait(store.set_password(&admin(), UserId::ADMIN, "new hash".to_owned())).unwrap();
     wait(store.add_token(
+        &admin(),
         NewToken {
             hash: [7; 32],
-            user: UserId::ADMIN,
             expires_at: at(9),
         },
         at(1),
@@ -957,6 +959,17 @@ fn a_newer_database_is_left_to_a_newer_propstore() {
             }
         ),
         "{error:?}"
+    );
+}
+
+#[test]
+fn an_older_database_is_left_to_the_propstore_that_made_it() {
+    let error = refused_open(&meddled("PRAGMA user_version = 2"));
+    assert!(
+        error
+            .to_string()
+            .contains("has format 2, and this propstore reads only format 3"),
+        "{error}"
     );
 }
 
@@ -1392,7 +1405,7 @@ fn a_job_that_fails_takes_no_other_of_its_group_with_it() {
     let failing = write(put_content("d", lost));
     let again = write(put_if("c", text("2"), None, Precondition::Absent));
     let shown = write(put_content("e", staged));
-    let user: Ticket<_> = store.add_account(account("ann", Role::Viewer));
+    let user: Ticket<_> = store.add_account(&client.who, account("ann", Role::Viewer));
     let file = write(upload("a.txt", "1"));
     drop(lock);
     for ticket in first {
@@ -1559,8 +1572,8 @@ fn no_statement_of_a_look_up_is_compiled_more_than_once() {
     let address = Address::Page(NodeId::HOME);
     for _ in 0..3 {
         rows::locate(&db, &who, &address).unwrap();
-        rows::read(&db, &key, None).unwrap();
-        rows::whole_list(&db, &Arc::new(Known::default()).users(), &query).unwrap();
+        rows::read(&db, &who, &key, None).unwrap();
+        rows::whole_list(&db, &Arc::new(Known::default()).users(), &who, &query).unwrap();
         heads::Pack::new(&db).find(key.resource, &names).unwrap();
     }
     for sql in rows::HOT.into_iter().chain([heads::ROWS]) {

@@ -15,12 +15,9 @@ use super::contents::{self, Swept};
 use super::counters::Counters;
 use super::known::Known;
 use super::schema::{Claim, OpenError};
-use super::{SqliteOptions, accounts, apply, groups};
-use crate::model::{
-    Batch, Body, Change, Content, ContentId, Group, GroupId, Outcome, Timestamp, User, UserChange,
-    UserId,
-};
-use crate::store::{NewAccount, NewGroup, NewToken, StoreError, Ticket};
+use super::{SqliteOptions, apply};
+use crate::model::{Batch, Body, Change, Content, ContentId, Outcome, Principal, Timestamp};
+use crate::store::{StoreError, Ticket};
 use bytes::Bytes;
 use rusqlite::Connection;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -205,36 +202,14 @@ impl Writer {
         }));
     }
 
-    pub(super) fn add_account(&self, account: NewAccount) -> Ticket<Arc<User>> {
-        self.submit(0, move |counters| accounts::add_account(counters, &account))
-    }
-
-    pub(super) fn change_user(&self, user: UserId, change: UserChange) -> Ticket<Arc<User>> {
-        self.submit(0, move |counters| {
-            accounts::change_user(counters, user, &change)
-        })
-    }
-
-    pub(super) fn add_group(&self, group: NewGroup) -> Ticket<Group> {
-        self.submit(0, move |counters| groups::add(counters.db(), &group))
-    }
-
-    pub(super) fn set_members(&self, group: GroupId, members: Vec<UserId>) -> Ticket<Group> {
-        self.submit(0, move |counters| {
-            groups::set_members(counters.db(), group, &members)
-        })
-    }
-
-    pub(super) fn set_password(&self, user: UserId, password: String) -> Ticket<()> {
-        self.submit(0, move |counters| {
-            accounts::set_password(counters, user, &password)
-        })
-    }
-
-    pub(super) fn add_token(&self, token: NewToken, now: Timestamp) -> Ticket<()> {
-        self.submit(0, move |counters| {
-            accounts::add_token(counters.db(), &token, now)
-        })
+    /// Something about accounts, asked for by a principal: as the account is by then.
+    pub(super) fn accounts<T: Send + 'static>(
+        &self,
+        by: &Principal,
+        mut work: impl FnMut(&Counters<'_>, &Principal) -> Result<T, StoreError> + Send + 'static,
+    ) -> Ticket<T> {
+        let by = by.clone();
+        self.submit(0, move |counters| work(counters, &counters.current(&by)?))
     }
 
     pub(super) fn close(&self) {
