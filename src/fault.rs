@@ -27,7 +27,7 @@ pub enum Fault {
     Disabled(String),
     /// A browser sent the request from a page of another site, with the cookie of this one.
     #[error(
-        "the cookie of this site is not accepted from another one; send the token as the header X-Authtoken"
+        "what a browser sends by itself is not accepted from another site; send the token as the header X-Authtoken"
     )]
     ForeignOrigin,
     /// Too many wrong passwords were tried.

@@ -77,6 +77,8 @@ pub struct Credentials {
     pub basic: Option<Result<NamePassword, Fault>>,
     /// What may be the key of the site. A wrong one is passed over.
     pub api_key: Option<String>,
+    /// Whether a page of another site could read the answer: then it is refused as a write would be.
+    pub is_script: bool,
     /// Whether the request asks to fail if nobody is signed in.
     pub required: bool,
 }
@@ -115,6 +117,8 @@ pub enum Need {
     SignedIn,
     /// Somebody who has this right on the resource.
     Right(Right),
+    /// Somebody who may read the page at the address, or say who may do what there.
+    Permissions,
     /// Somebody who may write the page at the address or, if it is not there, make one on the nearest one above.
     PageWriting,
 }

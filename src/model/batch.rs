@@ -205,6 +205,8 @@ pub struct WritePage {
     pub content: Content,
     /// Which revision of it the writer has seen.
     pub seen: Option<PageSeen>,
+    /// What the request demands of the state.
+    pub demand: Option<Demand>,
 }
 
 /// Which revision of a page its writer has seen.
@@ -337,9 +339,9 @@ pub enum Refusal {
         /// The property that is there.
         property: PropertyId,
     },
-    /// The file is not at the revision that the request demands.
-    #[error("the file is at the revision '{etag}'")]
-    StaleFile {
+    /// The page or the file is not at the revision that the request demands.
+    #[error("it is at the revision '{etag}'")]
+    StaleNode {
         /// The etag that it has.
         etag: String,
     },

@@ -294,7 +294,16 @@ impl Decision<'_> {
         if to_make.is_empty() {
             place.allow(self.by, Right::Update)?;
             let last = page.modified_at;
+            let taken = Refusal::PageChanged { last: Some(last) };
+            meet_node(
+                write.demand.as_ref(),
+                Some(page.etag()),
+                taken,
+                Refusal::NoSuchPage,
+            )?;
             match write.seen {
+                // Whoever demands a certain revision has seen it.
+                _ if matches!(write.demand, Some(Demand::OneOf(_) | Demand::Present)) => {}
                 Some(PageSeen::Any) => {}
                 Some(PageSeen::At(at)) if at.seconds() == last.seconds() => {}
                 Some(PageSeen::At(_)) | None => {
@@ -310,6 +319,8 @@ impl Decision<'_> {
             }]));
         }
         place.allow(self.by, Right::Create)?;
+        let missing = Refusal::PageChanged { last: None };
+        meet_node(write.demand.as_ref(), None, missing.clone(), missing)?;
         if let Some(PageSeen::At(_)) = write.seen {
             return Err(Refusal::PageChanged { last: None });
         }
@@ -408,6 +419,18 @@ fn meet_file(demand: Option<&Demand>, found: &Found, name: &NodeName) -> Result<
         Found::File { file, .. } => Some(file.etag()),
         Found::Nothing | Found::Property(_) | Found::Page { .. } | Found::Unknown(_) => None,
     };
+    let missing = Refusal::NoSuchFile;
+    meet_node(demand, etag, Refusal::FileNameTaken(name.clone()), missing)
+}
+
+/// The same for a page or a file that has this etag, if it is there; and what to say if it is there and must not be, and
+/// the other way about.
+fn meet_node(
+    demand: Option<&Demand>,
+    etag: Option<String>,
+    taken: Refusal,
+    missing: Refusal,
+) -> Result<(), Refusal> {
     let is_met = match (demand, &etag) {
         (None, _) => true,
         (Some(Demand::Present), etag) => etag.is_some(),
@@ -421,9 +444,9 @@ fn meet_file(demand: Option<&Demand>, found: &Found, name: &NodeName) -> Result<
         return Ok(());
     }
     Err(Refusal::Unmet(Box::new(match (demand, etag) {
-        (Some(Demand::Absent), _) => Refusal::FileNameTaken(name.clone()),
-        (_, Some(etag)) => Refusal::StaleFile { etag },
-        (_, None) => Refusal::NoSuchFile,
+        (Some(Demand::Absent), _) => taken,
+        (_, Some(etag)) => Refusal::StaleNode { etag },
+        (_, None) => missing,
     })))
 }
 
@@ -625,7 +648,7 @@ mod tests {
             panic!("it is a file")
         };
         let (now, old) = (file.etag(), "9.r1_ts1970-01-01T00:00:00Z".to_owned());
-        let stale = || Err(unmet(Refusal::StaleFile { etag: now.clone() }));
+        let stale = || Err(unmet(Refusal::StaleNode { etag: now.clone() }));
         for (demand, there, missing) in [
             (None, Ok(()), Err(Refusal::NoSuchFile)),
             (

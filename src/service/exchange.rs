@@ -418,6 +418,13 @@ fn allow(principal: &Principal, place: Option<&Place>, need: Need) -> Result<(),
         Need::SignedIn if principal.is_anonymous() => Err(Fault::CredentialsNeeded),
         Need::SignedIn => Ok(()),
         Need::Right(right) => Ok(place.ok_or(Fault::UnknownPath)?.allow(principal, right)?),
+        Need::Permissions => {
+            let place = place.ok_or(Fault::UnknownPath)?;
+            if place.rights.allow(Right::ChangePermissions) {
+                return Ok(());
+            }
+            Ok(place.allow(principal, Right::Read)?)
+        }
         Need::PageWriting => {
             let place = place.ok_or(Fault::UnknownPath)?;
             let right = match place.missing {

@@ -27,8 +27,11 @@ impl Exchange<'_> {
             token,
             basic,
             api_key,
+            is_script,
             required,
         } = credentials;
+        let is_guarded =
+            is_script || !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
         let has_key = match (&self.service.api_key, api_key) {
             (Some(hash), Some(given)) => auth::hash_of(&given) == *hash,
             (None, _) | (_, None) => false,
@@ -36,14 +39,15 @@ impl Exchange<'_> {
         if let Some((token, source)) = token
             && let Some(user) = self.by_token(&token, at).await?
         {
-            let writes = !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
-            if source == TokenSource::Cookie && writes && is_foreign(head, base) {
+            if source == TokenSource::Cookie && is_guarded && is_foreign(head, base) {
                 return Err(Fault::ForeignOrigin);
             }
             return active(user, has_key);
         }
         let from = self.service.proxies.client(&head.headers, connection);
         match basic {
+            // A browser that knows the password sends it by itself, too. Who else sends it says nothing of sites.
+            Some(_) if is_guarded && is_cross_site(head) => Err(Fault::ForeignOrigin),
             Some(basic) => active(self.by_password(&basic?, from, at).await?, has_key),
             None if has_key => active(Arc::clone(&self.service.admin), has_key),
             None if required => Err(Fault::CredentialsNeeded),
@@ -117,13 +121,16 @@ fn active(user: Arc<User>, has_key: bool) -> Result<Principal, Fault> {
     }
 }
 
+/// Whether a browser says so outright.
+fn is_cross_site(head: &Head) -> bool {
+    let site = head.header("sec-fetch-site");
+    site.is_some_and(|site| site.eq_ignore_ascii_case("cross-site"))
+}
+
 /// Whether a browser says that a page of another site sent the request. Without a word about it, it is ours: old clients
 /// say nothing (`promises.md` 19).
 fn is_foreign(head: &Head, base: &str) -> bool {
-    if head
-        .header("sec-fetch-site")
-        .is_some_and(|site| site.eq_ignore_ascii_case("cross-site"))
-    {
+    if is_cross_site(head) {
         return true;
     }
     let host_of = |url: &str| {

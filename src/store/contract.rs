@@ -1617,6 +1617,7 @@ fn write_page(title: &str, value: &str, seen: Option<PageSeen>) -> Edit {
         below: levels(title),
         content: text(value),
         seen,
+        demand: None,
     })
 }
 

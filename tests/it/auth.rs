@@ -1077,3 +1077,27 @@ fn an_account_is_changed_by_its_owner_and_disabled_by_an_administrator() {
     }
     server.put("/users/99").xml("<user/>").gives(404);
 }
+
+#[test]
+fn what_a_browser_sends_by_itself_changes_and_tells_nothing_for_another_site() {
+    let server = server();
+    let token = token(&server, "admin", PASSWORD);
+    let cookie = format!("authtoken=\"{token}\"");
+    let from = |call: Call<'_>, site: &str| call.field("Sec-Fetch-Site", site).send().status;
+    let write = || server.put("/site/properties/p?abort=never").text("v");
+    let script = || server.get("/site/properties?dream.out.format=json&dream.out.callback=f");
+    let read = || server.get("/site/properties");
+    for (site, status) in [("cross-site", 403), ("same-origin", 200), ("none", 200)] {
+        assert_eq!(from(write(), site), status, "{site}");
+        assert_eq!(from(script(), site), status, "{site}");
+        let by_cookie = |call: Call<'_>| from(call.anonymous().field("Cookie", &cookie), site);
+        assert_eq!(by_cookie(write()), status, "{site}");
+        assert_eq!(by_cookie(script()), status, "{site}");
+        // What a page cannot read it may cause, and what is sent on purpose is not from a browser by itself.
+        assert_eq!(from(read(), site), 200);
+        assert_eq!(from(with_token(write(), &token), site), 200);
+        assert_eq!(from(with_token(script(), &token), site), 200);
+    }
+    let public = server.get("/pages/home/properties?dream.out.format=json&dream.out.callback=f");
+    assert_eq!(from(public.anonymous(), "cross-site"), 200);
+}

@@ -335,6 +335,13 @@ fn a_value_that_is_xml_can_be_had_in_another_format() {
     assert_eq!(server.get(&path).gives(200).text(), long);
     let accepting = server.get(&path).field("Accept", "application/json");
     assert_eq!(accepting.gives(200).text(), long);
+    let script = server
+        .get(format!(
+            "{path}?dream.out.format=jsonp&dream.out.callback=f"
+        ))
+        .gives(200);
+    assert!(script.text().starts_with("f({\"html\":{"));
+    assert_eq!(script.field("x-content-type-options"), None);
     let path = put(
         "date",
         "text/xml",
@@ -421,6 +428,31 @@ fn what_a_list_says_in_json_can_be_sent_back() {
             batch(&server, &owner, &jsonp).is(200);
         }
     }
+}
+
+#[test]
+fn a_value_that_a_list_leaves_out_is_not_emptied_when_the_list_is_sent_back() {
+    let server = Server::start();
+    let file = server.new_file();
+    let long = "x".repeat(3000);
+    server.property(&file, "long", &long);
+    let list = get_json(&server, &format!("{file}/properties"));
+    let answer = batch(&server, &file, &list).is(400);
+    assert!(
+        json_of(&answer)["message"]
+            .as_str()
+            .unwrap()
+            .contains("'#text'")
+    );
+    let none = json!({"property": {"@name": "long", "contents": []}});
+    batch(&server, &file, &none).is(400);
+    assert_eq!(
+        server
+            .get(format!("{file}/properties/long"))
+            .gives(200)
+            .text(),
+        long
+    );
 }
 
 #[test]

@@ -439,6 +439,14 @@ fn an_administrator_and_the_maker_of_a_page_say_who_may_do_what() {
     server.get(&own).user("carl", "pw").gives(200);
     put(&own).user("carl", "pw").gives(200);
     server.get(&own).user("carl", "pw").gives(403);
+    server
+        .get(format!("{own}/security"))
+        .user("carl", "pw")
+        .gives(200);
+    server
+        .get(format!("{own}/security"))
+        .user("vera", "pw")
+        .gives(403);
     let mended = security("Private", &[("user", "4", "Contributor")]);
     let mend = server.put(format!("{own}/security")).xml(mended);
     mend.user("carl", "pw").gives(200);
@@ -599,4 +607,72 @@ fn the_files_on_a_page_are_listed() {
         .user("vera", "pw")
         .gives(403);
     server.get("/pages/99/files").gives(404);
+}
+
+#[test]
+fn a_page_is_written_only_at_the_revision_that_is_demanded() {
+    let server = Server::start();
+    let path = page(&server, "A");
+    let etag = || {
+        let text = server.get(format!("{path}/contents")).gives(200);
+        text.field("etag").unwrap().to_owned()
+    };
+    let first = etag();
+    let post = |query: &str| server.post(format!("{path}/contents{query}")).text("x");
+    // Whoever names the revision need not name the time.
+    post("").field("If-Match", &first).gives(200);
+    for query in ["", "?edittime=now"] {
+        let answer = post(query).field("If-Match", &first).gives(412);
+        assert!(answer.message().contains(etag().trim_matches('"')));
+    }
+    post("?edittime=now").field("If-None-Match", "*").gives(412);
+    post("?edittime=now").field("If-Match", etag()).gives(200);
+    let new = server.post("/pages/=New/contents?edittime=now").text("x");
+    new.clone().field("If-Match", "*").gives(412);
+    server.get("/pages/=New").gives(404);
+    new.clone().field("If-None-Match", "*").gives(200);
+    new.field("If-None-Match", "*").gives(412);
+}
+
+#[test]
+fn nothing_below_home_is_called_home() {
+    let server = Server::start();
+    for title in ["Home%252fA", "home%252Fhome"] {
+        let message = write(&server, title, "x").is(400).message();
+        assert!(message.contains("the page at the top"), "{message}");
+    }
+    write(&server, "A%252fhome", "x").is(200);
+    assert_eq!(
+        write(&server, "Home", "x")
+            .is(200)
+            .xml()
+            .child("page")
+            .attr("id"),
+        "1"
+    );
+}
+
+#[test]
+fn a_search_can_be_asked_for_in_parts() {
+    let server = Server::start();
+    for title in ["A", "B", "C"] {
+        server.property(&page(&server, title), "p", "v");
+    }
+    let found = |query: &str| {
+        let pages = server
+            .get(format!("/site/search/properties?name=p{query}"))
+            .gives(200)
+            .xml();
+        pages
+            .all("page")
+            .iter()
+            .map(|page| page.child("path").text.clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(found("&limit=2"), ["A", "B"]);
+    assert_eq!(found("&limit=2&offset=2"), ["C"]);
+    assert_eq!(found("&offset=9"), [""; 0]);
+    server
+        .get("/site/search/properties?name=p&limit=-1")
+        .gives(400);
 }

@@ -1,9 +1,12 @@
 //! The formats in which an XML answer can be had instead: JSON, JSONP and serialised PHP (`mindtouch.md` §12,
 //! `clients.md` §5).
 //!
-//! All of them say the same. A document becomes a [`Value`]: an element with neither attributes nor content is an empty
-//! text, one with nothing but text is that text, and any other is a map of its attributes (`@name`), its text (`#text`)
-//! and its elements by name, where what is there several times is a list. Only the root differs: JSON drops its name.
+//! All of them say the same: an element with neither attributes nor content is an empty text, one with nothing but text is
+//! that text, and any other is a map of its attributes (`@name`), its text (`#text`) and its elements by name, where what is
+//! there several times is a list. Only the root differs: JSON drops its name.
+//!
+//! An element is written when it ends, out of what is in it, which has been written by then. So there is never a tree of the
+//! document, and what is needed beside it is about as much as the answer.
 
 use super::parameters::Output;
 use crate::xml::{Event, Malformed, Parser};
@@ -51,46 +54,128 @@ pub(super) fn convert(
     output: &Output<'_>,
     dates: Dates,
 ) -> Result<String, Malformed> {
-    let in_json = output.format != Format::Php;
-    let (name, value) = read(document, in_json && dates == Dates::Ours)?;
-    let mut out = String::with_capacity(document.len());
-    let with_root = |value| Value::Map(vec![(Cow::Borrowed(name), vec![value])]);
-    match output.format {
-        Format::Json => value.add_json(&mut out),
-        Format::Jsonp => with_root(value).add_json(&mut out),
-        Format::Php => {
-            with_root(value).add_php(&mut out);
-            return Ok(out);
-        }
-    }
+    let language = match output.format {
+        Format::Json | Format::Jsonp => Language::Json,
+        Format::Php => Language::Php,
+    };
+    let (name, root) = read(document, language, dates)?;
+    let with_root = |root: &str| {
+        let mut map = Entries::default();
+        map.add(language, name, root);
+        map.finish(language)
+    };
+    let text = match output.format {
+        Format::Json => root,
+        Format::Jsonp => with_root(&root),
+        Format::Php => return Ok(with_root(&root)),
+    };
     let call = match (output.callback, output.format) {
         (Some(name), _) => Some((name, ");")),
         (None, Format::Jsonp) => Some(("", ")")),
         (None, Format::Json | Format::Php) => None,
     };
-    if let Some((function, end)) = call {
+    let text = match call {
         // In a script, these two would end a line inside of a text.
-        let json = out
-            .replace('\u{2028}', "\\u2028")
-            .replace('\u{2029}', "\\u2029");
-        out = format!("{function}({json}{end}");
+        Some((function, end)) => {
+            let text = text
+                .replace('\u{2028}', "\\u2028")
+                .replace('\u{2029}', "\\u2029");
+            format!("{function}({text}{end}")
+        }
+        None => text,
+    };
+    if output.before.is_empty() && output.after.is_empty() {
+        return Ok(text);
     }
-    Ok(format!("{}{out}{}", output.before, output.after))
+    Ok(format!("{}{text}{}", output.before, output.after))
 }
 
-/// What an element says.
-#[derive(Debug)]
-enum Value<'a> {
-    Text(Cow<'a, str>),
-    /// What is in it by name, and all that has the name.
-    Map(Vec<(Cow<'a, str>, Vec<Value<'a>>)>),
+/// How texts, maps and lists are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Language {
+    Json,
+    Php,
+}
+
+impl Language {
+    fn add_text(self, text: &str, out: &mut String) {
+        match self {
+            // A text can always be said in JSON.
+            Language::Json => out.push_str(&serde_json::to_string(text).unwrap_or_default()),
+            // It begins with its length in bytes, so nothing in it is escaped.
+            Language::Php => {
+                out.push_str("s:");
+                out.push_str(itoa::Buffer::new().format(text.len()));
+                out.push_str(":\"");
+                out.push_str(text);
+                out.push_str("\";");
+            }
+        }
+    }
+}
+
+/// Something that is not finished: so many entries of a map or values of a list, one behind the other.
+#[derive(Default)]
+struct Entries {
+    count: usize,
+    written: String,
+}
+
+impl Entries {
+    /// Adds an entry to a map.
+    fn add(&mut self, language: Language, name: &str, value: &str) {
+        if language == Language::Json && self.count > 0 {
+            self.written.push(',');
+        }
+        language.add_text(name, &mut self.written);
+        if language == Language::Json {
+            self.written.push(':');
+        }
+        self.written.push_str(value);
+        self.count += 1;
+    }
+
+    /// Adds a value to what may become a list.
+    fn push(&mut self, language: Language, value: &str) {
+        match language {
+            Language::Json if self.count > 0 => self.written.push(','),
+            Language::Json => {}
+            Language::Php => {
+                self.written.push_str("i:");
+                self.written
+                    .push_str(itoa::Buffer::new().format(self.count));
+                self.written.push(';');
+            }
+        }
+        self.written.push_str(value);
+        self.count += 1;
+    }
+
+    /// What was pushed: a list, or the value if it is the only one.
+    fn finish_list(self, language: Language) -> String {
+        match (language, self.count) {
+            (Language::Json, 1) => self.written,
+            (Language::Json, _) => format!("[{}]", self.written),
+            (Language::Php, 1) => self.written.split_at("i:0;".len()).1.to_owned(),
+            (Language::Php, _) => self.finish(language),
+        }
+    }
+
+    /// The map.
+    fn finish(self, language: Language) -> String {
+        match language {
+            Language::Json => format!("{{{}}}", self.written),
+            Language::Php => format!("a:{}:{{{}}}", self.count, self.written),
+        }
+    }
 }
 
 /// An element that has begun and not ended.
 struct Open<'a> {
     name: &'a str,
-    attributes: Vec<(Cow<'a, str>, Vec<Value<'a>>)>,
-    children: BTreeMap<&'a str, Vec<Value<'a>>>,
+    attributes: Entries,
+    /// What is in it by name.
+    children: BTreeMap<&'a str, Entries>,
     /// The text since the last element in it.
     text: Cow<'a, str>,
 }
@@ -99,49 +184,62 @@ struct Open<'a> {
 const TEXT: &str = "#text";
 
 impl<'a> Open<'a> {
+    fn push(&mut self, language: Language, name: &'a str, value: &str) {
+        let entries = self.children.entry(name).or_default();
+        entries.push(language, value);
+    }
+
     /// Keeps the text up to here. Blanks beside elements only make a document pleasant to read.
-    fn end_text(&mut self, has_elements: bool) {
+    fn end_text(&mut self, language: Language, has_elements: bool) {
         let text = std::mem::take(&mut self.text);
         if !(text.is_empty() || has_elements && text.trim_ascii().is_empty()) {
-            let texts = self.children.entry(TEXT).or_default();
-            texts.push(Value::Text(text));
+            let mut value = String::with_capacity(text.len() + 8);
+            language.add_text(&text, &mut value);
+            self.push(language, TEXT, &value);
         }
     }
 
-    fn end(mut self, dates: bool) -> Value<'a> {
-        if self.attributes.is_empty() && self.children.is_empty() {
-            let rewritten = if dates && self.name.starts_with("date.") {
-                rfc_1123(&self.text)
-            } else {
-                None
-            };
-            return Value::Text(rewritten.map_or(self.text, Cow::Owned));
+    fn end(mut self, language: Language, dates: Dates) -> String {
+        if self.attributes.count == 0 && self.children.is_empty() {
+            let is_date = dates == Dates::Ours
+                && language == Language::Json
+                && self.name.starts_with("date.");
+            let date = if is_date { rfc_1123(&self.text) } else { None };
+            let text = date.map_or(self.text, Cow::Owned);
+            let mut out = String::with_capacity(text.len() + 8);
+            language.add_text(&text, &mut out);
+            return out;
         }
-        self.end_text(!self.children.is_empty());
-        let children = self.children.into_iter();
-        self.attributes
-            .extend(children.map(|(name, values)| (Cow::Borrowed(name), values)));
-        Value::Map(self.attributes)
+        self.end_text(language, !self.children.is_empty());
+        let mut map = self.attributes;
+        for (name, values) in self.children {
+            map.add(language, name, &values.finish_list(language));
+        }
+        map.finish(language)
     }
 }
 
 /// Reads a document: the name of its root, and what that says.
-fn read(document: &str, dates: bool) -> Result<(&str, Value<'_>), Malformed> {
+fn read(document: &str, language: Language, dates: Dates) -> Result<(&str, String), Malformed> {
     let mut parser = Parser::new(document)?;
     let mut open: Vec<Open<'_>> = Vec::new();
-    let mut root = ("", Value::Text(Cow::Borrowed("")));
+    let mut root = ("", String::new());
     while let Some(event) = parser.next_event()? {
         match event {
             Event::Start(element) => {
                 if let Some(outer) = open.last_mut() {
-                    outer.end_text(true);
+                    outer.end_text(language, true);
                 }
                 let name = element.name;
-                let attribute =
-                    |(name, value)| (Cow::Owned(format!("@{name}")), vec![Value::Text(value)]);
+                let mut attributes = Entries::default();
+                for (name, text) in element.into_attributes() {
+                    let mut value = String::with_capacity(text.len() + 8);
+                    language.add_text(&text, &mut value);
+                    attributes.add(language, &format!("@{name}"), &value);
+                }
                 open.push(Open {
                     name,
-                    attributes: element.into_attributes().map(attribute).collect(),
+                    attributes,
                     children: BTreeMap::new(),
                     text: Cow::Borrowed(""),
                 });
@@ -154,9 +252,9 @@ fn read(document: &str, dates: bool) -> Result<(&str, Value<'_>), Malformed> {
             Event::End => {
                 if let Some(element) = open.pop() {
                     let name = element.name;
-                    let value = element.end(dates);
+                    let value = element.end(language, dates);
                     match open.last_mut() {
-                        Some(outer) => outer.children.entry(name).or_default().push(value),
+                        Some(outer) => outer.push(language, name, &value),
                         None => root = (name, value),
                     }
                 }
@@ -168,85 +266,12 @@ fn read(document: &str, dates: bool) -> Result<(&str, Value<'_>), Malformed> {
 
 /// `Fri, 20 Mar 2009 23:52:50 GMT` for `2009-03-20T23:52:50Z`; `None` if the text is something else.
 fn rfc_1123(text: &str) -> Option<String> {
+    if text.len() != "2009-03-20T23:52:50Z".len() {
+        return None;
+    }
     let time = chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%SZ").ok()?;
     let seconds = u64::try_from(time.and_utc().timestamp()).ok()?;
     Some(fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds)))
-}
-
-impl Value<'_> {
-    fn add_json(&self, out: &mut String) {
-        match self {
-            Value::Text(text) => add_json_text(text, out),
-            Value::Map(entries) => {
-                let mut before = '{';
-                for (name, values) in entries {
-                    out.push(before);
-                    before = ',';
-                    add_json_text(name, out);
-                    out.push(':');
-                    match values.as_slice() {
-                        [value] => value.add_json(out),
-                        values => {
-                            let mut before = '[';
-                            for value in values {
-                                out.push(before);
-                                before = ',';
-                                value.add_json(out);
-                            }
-                            out.push(']');
-                        }
-                    }
-                }
-                out.push('}');
-            }
-        }
-    }
-
-    fn add_php(&self, out: &mut String) {
-        match self {
-            Value::Text(text) => add_php_text(text, out),
-            Value::Map(entries) => {
-                start_php_array(entries.len(), out);
-                for (name, values) in entries {
-                    add_php_text(name, out);
-                    match values.as_slice() {
-                        [value] => value.add_php(out),
-                        values => {
-                            start_php_array(values.len(), out);
-                            for (index, value) in values.iter().enumerate() {
-                                out.push_str("i:");
-                                out.push_str(itoa::Buffer::new().format(index));
-                                out.push(';');
-                                value.add_php(out);
-                            }
-                            out.push('}');
-                        }
-                    }
-                }
-                out.push('}');
-            }
-        }
-    }
-}
-
-fn add_json_text(text: &str, out: &mut String) {
-    // A text can always be said in JSON.
-    out.push_str(&serde_json::to_string(text).unwrap_or_default());
-}
-
-fn start_php_array(length: usize, out: &mut String) {
-    out.push_str("a:");
-    out.push_str(itoa::Buffer::new().format(length));
-    out.push_str(":{");
-}
-
-/// A text of PHP begins with its length in bytes, so nothing in it is escaped.
-fn add_php_text(text: &str, out: &mut String) {
-    out.push_str("s:");
-    out.push_str(itoa::Buffer::new().format(text.len()));
-    out.push_str(":\"");
-    out.push_str(text);
-    out.push_str("\";");
 }
 
 #[cfg(test)]

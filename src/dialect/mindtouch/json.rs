@@ -72,11 +72,9 @@ fn item<'a>(value: Json<'a>, place: &str) -> Result<Item<'a>, String> {
                 item.etag = Some(etag).filter(|etag| !etag.is_empty());
             }
             "contents" => {
-                if let Some(first) = one_or_many(value).into_iter().next() {
-                    let (attributes, text) = element(first, &place())?;
-                    let media_type = attributes.into_iter().find(|(key, _)| key == "@type");
-                    item.contents = Some((media_type.map_or("".into(), |(_, text)| text), text));
-                }
+                let first = one_or_many(value).into_iter().next();
+                let first = first.ok_or_else(|| format!("{} has to be something", place()))?;
+                item.contents = Some(contents(first, &place())?);
             }
             "description" => item.description = first_text(value, &place())?,
             "change-description" => item.change_description = first_text(value, &place())?,
@@ -84,6 +82,20 @@ fn item<'a>(value: Json<'a>, place: &str) -> Result<Item<'a>, String> {
         }
     }
     Ok(item)
+}
+
+/// The type and the text of `contents`. A list leaves the text out if it is long or not text: to send that back must not
+/// empty the property.
+fn contents<'a>(value: Json<'a>, place: &str) -> Result<(Cow<'a, str>, Cow<'a, str>), String> {
+    let (attributes, text) = element(value, place)?;
+    let attribute = |name| attributes.iter().find(|(key, _)| key == name);
+    if text.is_empty() && attribute("@size").is_some_and(|(_, size)| size != "0") {
+        let what = "says '@size' and has no '#text': a list leaves out what is long or not text. Give '#text', or leave \
+                    the property out";
+        return Err(format!("{place} {what}"));
+    }
+    let media_type = attribute("@type").map(|(_, text)| text.clone());
+    Ok((media_type.unwrap_or_default(), text))
 }
 
 /// A value of JSON.
@@ -319,6 +331,14 @@ mod tests {
                 "nothing can stand beside it",
             ),
             (r#"{"property":{"@name":"\ud800"}}"#, "line 1 column"),
+            (
+                r#"{"property":{"contents":[]}}"#,
+                "'contents' of property[0] has to be something",
+            ),
+            (
+                r#"{"property":{"contents":{"@type":"text/plain","@size":"3000"}}}"#,
+                "Give '#text', or leave the property out",
+            ),
             (&"[".repeat(200), "recursion limit exceeded"),
             (&format!("[{}1]", "1,".repeat(400)), "too many values"),
         ] {

@@ -1,8 +1,9 @@
 //! The MindTouch property API: the main dialect (`mindtouch.md`, `clients.md`).
 //!
 //! [`route`] reads paths and [`plan`] says what each verb on each path means: who may do it, what becomes of the body, and
-//! which function of [`properties`], [`files`] or [`accounts`] goes on. [`request`] reads bodies, [`response`] writes
-//! answers, [`status`] has the codes and the words of every no.
+//! which function of [`properties`], [`pages`], [`files`] or [`accounts`] goes on. [`request`], [`json`] and [`security`] read
+//! bodies, [`response`] writes
+//! answers and [`format`] says them in other formats, [`status`] has the codes and the words of every no.
 
 mod accounts;
 mod contents;
@@ -100,13 +101,18 @@ impl Dialect for MindTouch {
 
 /// An answer that says what it says in another format than XML.
 fn formatted(answer: Answer, output: &Output<'_>, text: String) -> Answer {
-    Answer {
+    // What stands before could be any other script.
+    let is_script = output.callback.is_some() && output.before.is_empty();
+    let mut answer = Answer {
         body: AnswerBody::Bytes(text.into()),
-        // What stands before could be any other script.
-        is_script: output.callback.is_some() && output.before.is_empty(),
+        is_script,
         ..answer
     }
-    .with(header::CONTENT_TYPE, output.format.media_type())
+    .with(header::CONTENT_TYPE, output.format.media_type());
+    if is_script {
+        answer.headers.remove(header::X_CONTENT_TYPE_OPTIONS);
+    }
+    answer
 }
 
 /// In which form an error is told.
@@ -163,6 +169,7 @@ fn credentials(head: &Head) -> Credentials {
             .get("apikey")
             .map(str::to_owned)
             .or_else(|| head.header("x-apikey")),
+        is_script: head.query.get("dream.out.callback").is_some(),
         required: is_required(head),
     }
 }

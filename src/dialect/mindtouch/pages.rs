@@ -2,7 +2,7 @@
 //! (`mindtouch.md` §9, §11, §14).
 
 use super::contents::{content_of, raw, whole};
-use super::parameters::{content_type, name_patterns};
+use super::parameters::{content_type, demand, name_patterns};
 use super::properties::one;
 use super::request;
 use super::response::{self, Detail};
@@ -54,7 +54,7 @@ pub(super) fn contents(head: &Arc<Head>) -> Finish {
 /// `POST pages/{id}/contents`: writes the page, and makes it and those above it first if they are not there
 pub(super) fn write(levels: Vec<NodeName>, head: &Head) -> Result<Finish, Fault> {
     let seen = head.query.get("edittime").map(edit_time).transpose()?;
-    let media_type = text_type(head)?;
+    let (media_type, demand) = (text_type(head)?, demand(head));
     Ok(Box::new(move |context, payload| {
         let missing = context.place()?.missing;
         let names = levels.into_iter().rev().take(missing).rev();
@@ -65,6 +65,7 @@ pub(super) fn write(levels: Vec<NodeName>, head: &Head) -> Result<Finish, Fault>
             below: below.collect(),
             content: content_of(payload, media_type),
             seen,
+            demand,
         };
         one(context, Edit::WritePage(write), |context, outcome| {
             let Done::PageWritten(pages) = outcome? else {

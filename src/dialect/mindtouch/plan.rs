@@ -353,7 +353,12 @@ fn page_contents(
 /// `pages/{id}/security`
 fn security(page: Owner, method: &Method, head: &Head) -> Handling {
     if is_reading(method) {
-        return owned(page, Right::Read, BodyPlan::Ignore, Ok(pages::security()));
+        return Handling {
+            address: page.address.map(Some),
+            need: Need::Permissions,
+            body: BodyPlan::Ignore,
+            finish: Ok(pages::security()),
+        };
     }
     if *method == Method::PUT {
         let body = described(head, "page's permissions");

@@ -243,6 +243,14 @@ fn levels(page: &Owner) -> Result<Vec<NodeName>, Fault> {
             "it has more than {PAGE_LEVELS_MAX} levels"
         )));
     }
+    if levels
+        .first()
+        .is_some_and(|level| level.eq_ignore_ascii_case("home"))
+    {
+        return Err(invalid(
+            "'home' is the page at the top, and nothing below it".to_owned(),
+        ));
+    }
     let name = |level: &String| {
         level
             .parse()

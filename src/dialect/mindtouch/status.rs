@@ -2,7 +2,7 @@
 //! documented (`mindtouch.md` §2, §6, §7, §11).
 
 use crate::fault::Fault;
-use crate::model::{Invalid, NameFault, Refusal};
+use crate::model::{Denied, Invalid, NameFault, Refusal};
 use http::StatusCode;
 
 /// In which request a change was refused: the same no has other words in a batch than alone.
@@ -36,32 +36,14 @@ pub(super) fn title(status: StatusCode) -> &'static str {
 /// Status and message of a refusal.
 pub(super) fn of_refusal(refusal: &Refusal, manner: Manner) -> (StatusCode, String) {
     let not_found = |message: &str| (StatusCode::NOT_FOUND, message.to_owned());
+    let conflict = |message: String| (StatusCode::CONFLICT, message);
     match refusal {
         Refusal::NoSuchPage => not_found("Could not find requested page"),
         Refusal::NoSuchFile => not_found("Could not find requested file attachment"),
         Refusal::FileRemoved => not_found("File has been removed"),
         Refusal::NoSuchRevision => not_found("Could not find requested file attachment revision"),
         Refusal::NoSuchUser => not_found("Given user was not found"),
-        Refusal::Denied(denied) => {
-            let page = denied
-                .page
-                .map(|id| format!(" for page id '{id}'"))
-                .unwrap_or_default();
-            let message = format!(
-                "Access denied to '{}' for this request{page}. Operations required are {}. Operations allowed are {}",
-                denied.principal.user().name,
-                denied.required.name(),
-                denied.allowed,
-            );
-            if denied.principal.is_anonymous() {
-                (
-                    StatusCode::UNAUTHORIZED,
-                    format!("Operation not allowed by anonymous user: {message}"),
-                )
-            } else {
-                (StatusCode::FORBIDDEN, message)
-            }
-        }
+        Refusal::Denied(denied) => of_denied(denied),
         Refusal::RepeatedName(name) => (
             StatusCode::BAD_REQUEST,
             format!("The property '{name}' is included two or more times."),
@@ -76,39 +58,24 @@ pub(super) fn of_refusal(refusal: &Refusal, manner: Manner) -> (StatusCode, Stri
                 format!("Property '{name}' not found"),
             ),
         },
-        Refusal::PropertyExists(name) => (
-            StatusCode::CONFLICT,
-            format!("A property named '{name}' already exists."),
-        ),
-        Refusal::Stale { given, property } => (
-            StatusCode::CONFLICT,
-            format!(
-                "Given ETag '{given}' for resource id '{property}' does not match ETag for HEAD revision."
-            ),
-        ),
-        Refusal::StaleFile { etag } => (
-            StatusCode::CONFLICT,
-            format!("The file has changed: its ETag is '{etag}' now."),
-        ),
+        Refusal::PropertyExists(name) => {
+            conflict(format!("A property named '{name}' already exists."))
+        }
+        Refusal::Stale { given, property } => conflict(format!(
+            "Given ETag '{given}' for resource id '{property}' does not match ETag for HEAD revision."
+        )),
+        Refusal::StaleNode { etag } => {
+            conflict(format!("It has changed: its ETag is '{etag}' now."))
+        }
         Refusal::UnexpectedEtag => match manner {
-            Manner::Batch | Manner::Post => (
-                StatusCode::CONFLICT,
-                "Received an unexpected etag on a new property addition".to_owned(),
-            ),
-            Manner::Single => (
-                StatusCode::CONFLICT,
-                "Property does not exist and cannot be created".to_owned(),
-            ),
+            Manner::Batch | Manner::Post => {
+                conflict("Received an unexpected etag on a new property addition".to_owned())
+            }
+            Manner::Single => conflict("Property does not exist and cannot be created".to_owned()),
         },
         Refusal::Unmet(found) => (StatusCode::PRECONDITION_FAILED, of_refusal(found, manner).1),
-        Refusal::FileNameTaken(name) => (
-            StatusCode::CONFLICT,
-            format!("A file named '{name}' already exists."),
-        ),
-        Refusal::UserNameTaken(name) => (
-            StatusCode::CONFLICT,
-            format!("A user named '{name}' already exists."),
-        ),
+        Refusal::FileNameTaken(name) => conflict(format!("A file named '{name}' already exists.")),
+        Refusal::UserNameTaken(name) => conflict(format!("A user named '{name}' already exists.")),
         Refusal::AccountDisabled(name) => {
             (StatusCode::FORBIDDEN, format!("User '{name}' is disabled"))
         }
@@ -123,27 +90,43 @@ pub(super) fn of_refusal(refusal: &Refusal, manner: Manner) -> (StatusCode, Stri
             StatusCode::BAD_REQUEST,
             format!("More than {max} pages match: ask for them in parts with limit= and offset=."),
         ),
-        Refusal::GroupNameTaken(name) => (
-            StatusCode::CONFLICT,
-            format!("A group named '{name}' already exists."),
-        ),
+        Refusal::GroupNameTaken(name) => {
+            conflict(format!("A group named '{name}' already exists."))
+        }
         Refusal::NoSuchGroup => not_found("Could not find requested group"),
         Refusal::NoSuchGrantee(grantee) => (
             StatusCode::BAD_REQUEST,
             format!("There is no {grantee}: make it first, or leave it out."),
         ),
-        Refusal::PageChanged { last: Some(last) } => (
-            StatusCode::CONFLICT,
-            format!(
-                "The page was last written at {last}: look at it again and send edittime={last}, or edittime=now to \
+        Refusal::PageChanged { last: Some(last) } => conflict(format!(
+            "The page was last written at {last}: look at it again and send edittime={last}, or edittime=now to \
                  write whatever is there."
-            ),
-        ),
-        Refusal::PageChanged { last: None } => (
-            StatusCode::CONFLICT,
-            "The page is not there any more: send edittime=now to make it.".to_owned(),
-        ),
+        )),
+        Refusal::PageChanged { last: None } => {
+            conflict("The page is not there any more: send edittime=now to make it.".to_owned())
+        }
         Refusal::Invalid(invalid) => (StatusCode::BAD_REQUEST, of_invalid(invalid)),
+    }
+}
+
+fn of_denied(denied: &Denied) -> (StatusCode, String) {
+    let page = denied
+        .page
+        .map(|id| format!(" for page id '{id}'"))
+        .unwrap_or_default();
+    let message = format!(
+        "Access denied to '{}' for this request{page}. Operations required are {}. Operations allowed are {}",
+        denied.principal.user().name,
+        denied.required.name(),
+        denied.allowed,
+    );
+    if denied.principal.is_anonymous() {
+        (
+            StatusCode::UNAUTHORIZED,
+            format!("Operation not allowed by anonymous user: {message}"),
+        )
+    } else {
+        (StatusCode::FORBIDDEN, message)
     }
 }
 
