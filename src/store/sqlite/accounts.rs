@@ -20,6 +20,9 @@ const ACCOUNT_BY_NAME: &str = "
 const ACCOUNTS: &str = "
     SELECT id, name, full_name, email, role, disabled, created_at, password, passwords FROM account ORDER BY id";
 
+const IS_AS: &str = "
+    SELECT EXISTS (SELECT 1 FROM account WHERE id = ?1 AND role = ?2 AND disabled = ?3 AND passwords = ?4)";
+
 const TOKEN: &str = "
     SELECT account, expires_at FROM token WHERE hash = ?1 AND expires_at > ?2";
 
@@ -183,6 +186,17 @@ fn account_by_id(db: &Connection, id: UserId) -> Result<Option<Account>, StoreEr
     let mut statement = db.prepare_cached(ACCOUNT_BY_ID)?;
     let mut rows = statement.query([id.get()])?;
     rows.next()?.map(account_of).transpose()
+}
+
+/// Whether an account may do what it may do here, and has the same password. That is quicker to see than to read all of it.
+pub(super) fn is_as(db: &Connection, user: &User) -> Result<bool, StoreError> {
+    let row = params![
+        user.id.get(),
+        user.role.name(),
+        user.access == Access::Disabled,
+        user.passwords,
+    ];
+    Ok(db.prepare_cached(IS_AS)?.query_row(row, |row| row.get(0))?)
 }
 
 /// The account of a number.

@@ -89,11 +89,15 @@ impl<'a> Counters<'a> {
         if let Some(last) = self.principal.borrow().as_ref().filter(same) {
             return Ok(last.clone());
         }
-        let user = accounts::user(self.db, by.id())?;
+        let current = if accounts::is_as(self.db, by.user())? {
+            by.clone()
+        } else {
+            by.with_account(accounts::user(self.db, by.id())?)
+        };
+        let user = current.user();
         if user.access == Access::Disabled {
             return Err(Refusal::AccountDisabled(user.name.clone()).into());
         }
-        let current = by.with_account(user);
         self.principal.replace(Some(current.clone()));
         Ok(current)
     }
