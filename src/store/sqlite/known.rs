@@ -2,7 +2,7 @@
 //!
 //! Nearly every request begins with the same few addresses and names the same few people, and to look one up costs more
 //! than to remember it. It is remembered until a batch changes the tree, or an account changes. An address is only a first
-//! look: whatever is read or written is looked up again in the transaction that does it.
+//! look: what a principal may do there is looked up again in the transaction that reads or writes.
 
 use crate::model::{
     Address, Ground, NodeId, Place, Principal, ResourceId, User, UserId, rights_on,
