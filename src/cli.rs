@@ -104,7 +104,14 @@ fn public_url(text: &str) -> Result<String, String> {
             if !host.as_str().contains('@')
                 && is_prefix(path.unwrap_or_default().trim_end_matches('/')) =>
         {
-            Ok(text.trim_end_matches('/').to_owned())
+            let scheme = uri.scheme_str().unwrap_or_default();
+            let (host, port) = (host.host().to_ascii_lowercase(), host.port_u16());
+            let port = match (scheme, port) {
+                (_, None) | ("http", Some(80)) | ("https", Some(443)) => String::new(),
+                (_, Some(port)) => format!(":{port}"),
+            };
+            let path = path.unwrap_or_default().trim_end_matches('/');
+            Ok(format!("{scheme}://{host}{port}{path}"))
         }
         _ => Err("it has to be http:// or https://, a host, and perhaps a path".to_owned()),
     }

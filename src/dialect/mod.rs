@@ -13,7 +13,7 @@ use crate::fault::Fault;
 use crate::http::AnswerBody;
 use crate::http::{Answer, Head};
 use crate::model::{
-    Address, Batch, Body, Content, File, FileHistory, FileView, FoundPage, Group, GroupId,
+    Access, Address, Batch, Body, Content, File, FileHistory, FileView, FoundPage, Group, GroupId,
     ListQuery, Listing, NodeId, Outcome, PageSearch, PageView, Permissions, Place, Principal,
     Property, PropertyKey, PropertyName, Revision, Right, Role, Timestamp, User, UserChange,
     UserId,
@@ -71,8 +71,8 @@ pub type Finish = Box<dyn FnOnce(Context, Payload) -> Result<Call, Fault> + Send
 /// What a request says of who sends it. A token that is good counts first, then the name and the password.
 #[derive(Debug, Default)]
 pub struct Credentials {
-    /// A token, and whether it came as a cookie.
-    pub token: Option<(String, TokenSource)>,
+    /// Tokens, and whether each came as a cookie: the first that is good counts.
+    pub tokens: Vec<(String, TokenSource)>,
     /// A name and a password; or they cannot be read.
     pub basic: Option<Result<NamePassword, Fault>>,
     /// What may be the key of the site. A wrong one is passed over.
@@ -396,6 +396,8 @@ pub struct NewUser {
     pub email: Option<String>,
     /// What it may do.
     pub role: Role,
+    /// Whether it may be used.
+    pub access: Access,
     /// What its owner signs in with.
     pub password: String,
 }

@@ -241,6 +241,8 @@ pub enum Demand {
     OneOf(Vec<String>),
     /// The head has none of these etags, or there is none.
     NoneOf(Vec<String>),
+    /// The head has one of these etags (any, if there are none), and there is none: nothing can meet that.
+    Never(Vec<String>),
 }
 
 /// A property at one of its revisions.

@@ -321,9 +321,6 @@ impl Decision<'_> {
         place.allow(self.by, Right::Create)?;
         let missing = Refusal::PageChanged { last: None };
         meet_node(write.demand.as_ref(), None, missing.clone(), missing)?;
-        if let Some(PageSeen::At(_)) = write.seen {
-            return Err(Refusal::PageChanged { last: None });
-        }
         let (mut parent, mut pages) = (page.id, Vec::new());
         for (number, new) in to_make.iter().enumerate() {
             let id = self.next.take_node();
@@ -402,13 +399,22 @@ fn meet(
             return Ok(());
         }
         (Some(Demand::OneOf(etags)), Some(head)) => stale(Some(&etags.join(", ")), head),
-        (Some(Demand::Present | Demand::OneOf(_)), None) => Refusal::UnexpectedEtag,
+        (Some(Demand::Present | Demand::OneOf(_) | Demand::Never(_)), None) => {
+            Refusal::UnexpectedEtag
+        }
+        (Some(Demand::Never(etags)), Some(head))
+            if !etags.is_empty() && !etags.iter().any(|given| head.etag().is(given)) =>
+        {
+            stale(Some(&etags.join(", ")), head)
+        }
         (Some(Demand::NoneOf(etags)), head)
             if !head.is_some_and(|head| etags.iter().any(|given| head.etag().is(given))) =>
         {
             return Ok(());
         }
-        (Some(Demand::Absent | Demand::NoneOf(_)), _) => Refusal::PropertyExists(name.clone()),
+        (Some(Demand::Absent | Demand::NoneOf(_) | Demand::Never(_)), _) => {
+            Refusal::PropertyExists(name.clone())
+        }
     };
     Err(Refusal::Unmet(Box::new(refusal)))
 }
@@ -437,7 +443,7 @@ fn meet_node(
         (Some(Demand::Absent), etag) => etag.is_none(),
         (Some(Demand::OneOf(etags)), Some(etag)) => etags.contains(etag),
         (Some(Demand::NoneOf(etags)), Some(etag)) => !etags.contains(etag),
-        (Some(Demand::OneOf(_)), None) => false,
+        (Some(Demand::OneOf(_)), None) | (Some(Demand::Never(_)), _) => false,
         (Some(Demand::NoneOf(_)), None) => true,
     };
     if is_met {
@@ -1316,6 +1322,7 @@ mod tests {
                 Some(Demand::NoneOf(etags)) => {
                     Some(Demand::NoneOf(etags.iter().map(etag).collect()))
                 }
+                Some(Demand::Never(etags)) => Some(Demand::Never(etags.iter().map(etag).collect())),
                 other @ (Some(Demand::Present | Demand::Absent) | None) => other.clone(),
             };
             match self {
@@ -1342,6 +1349,7 @@ mod tests {
             1 => Just(Some(Demand::Absent)),
             1 => prop::collection::vec(etags(), 0..3).prop_map(|etags| Some(Demand::OneOf(etags))),
             1 => prop::collection::vec(etags(), 0..3).prop_map(|etags| Some(Demand::NoneOf(etags))),
+            1 => prop::collection::vec(etags(), 0..3).prop_map(|etags| Some(Demand::Never(etags))),
         ]
     }
 

@@ -306,6 +306,7 @@ impl Exchange<'_> {
             full_name: user.full_name,
             email: user.email,
             role: user.role,
+            access: user.access,
             password,
             uuid: Uuid::new_v4(),
             at,

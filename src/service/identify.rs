@@ -24,7 +24,7 @@ impl Exchange<'_> {
         at: Timestamp,
     ) -> Result<Principal, Fault> {
         let Credentials {
-            token,
+            tokens,
             basic,
             api_key,
             is_script,
@@ -36,9 +36,10 @@ impl Exchange<'_> {
             (Some(hash), Some(given)) => auth::hash_of(&given) == *hash,
             (None, _) | (_, None) => false,
         };
-        if let Some((token, source)) = token
-            && let Some(user) = self.by_token(&token, at).await?
-        {
+        for (token, source) in tokens {
+            let Some(user) = self.by_token(&token, at).await? else {
+                continue;
+            };
             if source == TokenSource::Cookie && is_guarded && is_foreign(head, base) {
                 return Err(Fault::ForeignOrigin);
             }
@@ -133,16 +134,28 @@ fn is_foreign(head: &Head, base: &str) -> bool {
     if is_cross_site(head) {
         return true;
     }
-    let host_of = |url: &str| {
-        url.split_once("://")
-            .map(|(_, host)| host.to_ascii_lowercase())
+    let host = head.header(header::HOST);
+    head.header(header::ORIGIN).is_some_and(|origin| {
+        let Some((scheme, from)) = origin.split_once("://") else {
+            return true;
+        };
+        let is_same = |other: &str| is_same_host(scheme, from, other);
+        let ours = base.split_once("://").map_or("", |(_, ours)| ours);
+        let ours = ours.split('/').next().unwrap_or_default();
+        !is_same(ours) && !host.as_deref().is_some_and(is_same)
+    })
+}
+
+/// Whether two hosts are one, whatever their case, and whether or not the port that the scheme has anyhow is named.
+fn is_same_host(scheme: &str, one: &str, other: &str) -> bool {
+    let port = if scheme.eq_ignore_ascii_case("https") {
+        ":443"
+    } else {
+        ":80"
     };
-    let host = head
-        .header(header::HOST)
-        .map(|host| host.to_ascii_lowercase());
-    head.header(header::ORIGIN)
-        .is_some_and(|origin| match host_of(&origin) {
-            None => true,
-            Some(from) => Some(&from) != host.as_ref() && Some(from) != host_of(base),
-        })
+    let bare = |host: &str| {
+        let host = host.to_ascii_lowercase();
+        host.strip_suffix(port).map_or(host.clone(), str::to_owned)
+    };
+    bare(one) == bare(other)
 }

@@ -391,9 +391,6 @@ impl State {
         let account = self.accounts.get_mut(&id).ok_or(Refusal::NoSuchUser)?;
         let was = &account.user;
         check_user_change(&by, was, &change)?;
-        if change.access == Some(Access::Disabled) {
-            self.tokens.retain(|_, (owner, _)| *owner != id);
-        }
         let email = change.email.or_else(|| was.email.clone());
         account.user = Arc::new(User {
             full_name: change.full_name.unwrap_or_else(|| was.full_name.clone()),
@@ -757,7 +754,7 @@ impl State {
             full_name: new.full_name,
             email: new.email,
             role: new.role,
-            access: Access::Active,
+            access: new.access,
             created_at: new.at,
             passwords: 1,
         });

@@ -12,9 +12,9 @@ pub use memory::Memory;
 pub use sqlite::{OpenError, Setup, Sqlite, SqliteOptions};
 
 use crate::model::{
-    Address, Batch, ContentId, File, FileHistory, FileView, FoundPage, Group, GroupId, Language,
-    ListQuery, Listing, NameFilter, NodeId, Outcome, PageSearch, PageView, Permissions, Place,
-    Principal, Property, PropertyKey, PropertyName, Refusal, ResourceId, Revision, Role,
+    Access, Address, Batch, ContentId, File, FileHistory, FileView, FoundPage, Group, GroupId,
+    Language, ListQuery, Listing, NameFilter, NodeId, Outcome, PageSearch, PageView, Permissions,
+    Place, Principal, Property, PropertyKey, PropertyName, Refusal, ResourceId, Revision, Role,
     SHOWN_BYTES, Timestamp, User, UserChange, UserId,
 };
 use bytes::Bytes;
@@ -106,7 +106,7 @@ pub trait Store: Send + Sync {
     /// Makes an account. [`Refusal::UserNameTaken`] if its name is taken.
     fn add_account(&self, by: &Principal, account: NewAccount) -> Ticket<Arc<User>>;
 
-    /// Changes what is known of an account. Disabling it ends all its tokens.
+    /// Changes what is known of an account.
     fn change_user(&self, by: &Principal, user: UserId, change: UserChange) -> Ticket<Arc<User>>;
 
     /// The group of this number.
@@ -156,6 +156,8 @@ pub struct NewAccount {
     pub email: Option<String>,
     /// What it may do.
     pub role: Role,
+    /// Whether it may be used.
+    pub access: Access,
     /// Argon2id as a PHC string.
     pub password: String,
     /// Its name in all other systems.

@@ -1048,15 +1048,10 @@ fn an_account_is_changed_by_its_owner_and_disabled_by_an_administrator() {
     change("<status>inactive</status>").gives(200);
     let message = current(&server).user("carl", "pw").gives(403).message();
     assert_eq!(message, "User 'carl' is disabled");
-    assert_eq!(
-        who(&with_token(server.get("/users/current"), &token)),
-        "Anonymous"
-    );
+    let by_token = with_token(server.get("/users/current"), &token);
+    assert_eq!(by_token.gives(403).message(), "User 'carl' is disabled");
     change("<status>active</status>").gives(200);
-    assert_eq!(
-        who(&with_token(server.get("/users/current"), &token)),
-        "Anonymous"
-    );
+    assert_eq!(who(&by_token), "carl");
     assert_eq!(who(&current(&server).user("carl", "pw")), "carl");
     for (user, document) in [
         ("1", "<status>inactive</status>"),
@@ -1100,4 +1095,79 @@ fn what_a_browser_sends_by_itself_changes_and_tells_nothing_for_another_site() {
     }
     let public = server.get("/pages/home/properties?dream.out.format=json&dream.out.callback=f");
     assert_eq!(from(public.anonymous(), "cross-site"), 200);
+}
+
+#[test]
+fn of_several_tokens_the_first_that_is_good_counts() {
+    let server = server();
+    let (vera, carl) = (token(&server, "vera", "pw"), token(&server, "carl", "pw"));
+    let stale = "3_0_stale";
+    let ask = |query: &str, cookie: &str, header: &str, other: &str| {
+        let path = format!("/users/current?authtoken={query}");
+        let call = server.get(path).anonymous().field("Cookie", cookie);
+        who(&call
+            .field("X-Authtoken", header)
+            .field("X-Deki-Token", other))
+    };
+    let in_cookie = |token: &str| format!("authtoken=\"{token}\"");
+    for (query, cookie, header, other, expected) in [
+        (stale, in_cookie(stale), stale, &*vera, "vera"),
+        (stale, in_cookie(stale), &*carl, &*vera, "carl"),
+        (stale, in_cookie(&vera), &*carl, stale, "vera"),
+        (&*carl, in_cookie(&vera), stale, stale, "carl"),
+        (
+            "",
+            format!("{}; {}", in_cookie(stale), in_cookie(&vera)),
+            "",
+            "",
+            "vera",
+        ),
+        (stale, in_cookie(stale), stale, stale, "Anonymous"),
+    ] {
+        assert_eq!(ask(query, &cookie, header, other), expected);
+    }
+}
+
+#[test]
+fn an_account_may_begin_disabled() {
+    let server = Server::start();
+    let user = "<user><username>eve</username><status>inactive</status></user>";
+    let told = server
+        .post("/users?accountpassword=pw")
+        .xml(user)
+        .gives(200)
+        .xml();
+    assert_eq!(told.child("status").text, "inactive");
+    current(&server).user("eve", "pw").gives(403);
+}
+
+#[test]
+fn a_public_url_is_compared_as_a_url() {
+    let server = Server::with(&["--public-url", "HTTPS://Wiki.Example:443/"]);
+    let answer = server.get("/users/authenticate").gives(200);
+    assert!(answer.field("set-cookie").unwrap().ends_with("; Secure"));
+    let cookie = format!("authtoken=\"{}\"", answer.text());
+    for origin in ["https://wiki.example", "https://WIKI.example:443"] {
+        let write = server
+            .put("/site/properties/p?abort=never")
+            .text("v")
+            .anonymous();
+        write
+            .field("Cookie", &cookie)
+            .field("Origin", origin)
+            .gives(200);
+    }
+    for (target, status) in [
+        ("https://wiki.example/x", 302),
+        ("HTTPS://WIKI.EXAMPLE:443/x", 302),
+        ("https://wiki.example", 302),
+        ("https://wiki.example.evil/x", 400),
+        ("https://wiki.example:444/x", 400),
+        ("http://wiki.example/x", 400),
+        ("https://wiki.example@evil/x", 400),
+        ("//evil/x", 400),
+    ] {
+        let path = format!("/users/authenticate?redirect={target}");
+        assert_eq!(server.get(path).send().status, status, "{target}");
+    }
 }

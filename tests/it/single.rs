@@ -649,3 +649,26 @@ fn unknown_parameters_and_redirects_are_accepted_and_a_revision_is_not() {
         "a parameter never changes the owner"
     );
 }
+
+#[test]
+fn both_conditions_have_to_be_met() {
+    let server = Server::start();
+    let file = server.new_file();
+    let etag = server.property(&file, "p", "v");
+    let put = |wanted: &str, unwanted: &str| {
+        let call = server
+            .put(format!("{file}/properties/p?abort=never"))
+            .text("new");
+        call.field("If-Match", wanted)
+            .field("If-None-Match", unwanted)
+    };
+    put(&etag, "*").gives(412);
+    put("*", "*").gives(412);
+    put(&etag, &etag).gives(412);
+    put("\"other\"", "*").gives(412);
+    assert_eq!(
+        server.get(format!("{file}/properties/p")).gives(200).text(),
+        "v"
+    );
+    put(&etag, "\"other\"").gives(200);
+}

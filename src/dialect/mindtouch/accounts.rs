@@ -8,7 +8,7 @@ use crate::dialect::{Call, Context, Finish, Next, Reply};
 use crate::fault::Fault;
 use crate::http::{Answer, Head};
 use crate::model::{Group, GroupId, Refusal, ResourceId, User, UserId};
-use http::{StatusCode, header};
+use http::{StatusCode, Uri, header};
 use std::sync::Arc;
 
 /// `GET users`
@@ -221,8 +221,16 @@ const NO_STORE: &str = "private, no-store";
 /// Where to go after signing in: a path of ours, or a URL of our own origin.
 fn own_location(context: &Context, target: &str) -> Result<String, Fault> {
     let is_path = target.starts_with('/') && !target.starts_with("//") && !target.contains('\\');
-    let rest = target.strip_prefix(&*context.base);
-    let is_ours = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']));
+    // Both are read as URLs: the case of the host does not matter, nor a port that the scheme has anyhow.
+    let origin = |text: &str| {
+        let uri: Uri = text.parse().ok()?;
+        let (scheme, host) = (uri.scheme_str()?.to_owned(), uri.authority()?.clone());
+        let default = if scheme == "https" { 443 } else { 80 };
+        let port = host.port_u16().unwrap_or(default);
+        let has_user = host.as_str().contains('@');
+        (!has_user).then(|| (scheme, host.host().to_ascii_lowercase(), port))
+    };
+    let is_ours = origin(target).is_some_and(|target| Some(target) == origin(&context.base));
     let is_plain = target.chars().all(|c| c.is_ascii_graphic());
     if (is_path || is_ours) && is_plain {
         Ok(target.to_owned())

@@ -40,6 +40,9 @@ const XML: &str = "application/xml; charset=utf-8";
 /// Says whom the password is for.
 const CHALLENGE: &str = "Basic realm=\"DekiWiki\"";
 
+/// The most tokens of a request that are looked at.
+const TOKENS_MAX: usize = 8;
+
 /// The site that answers: the original could serve several.
 const SITE: (HeaderName, HeaderValue) = (
     HeaderName::from_static("x-deki-site"),
@@ -152,17 +155,20 @@ impl ErrorForm {
 
 /// Who sends a request, by everything that can say so (§10).
 fn credentials(head: &Head) -> Credentials {
-    let explicit = |token: &str| Some((unquoted(token.trim()).to_owned(), TokenSource::Explicit));
-    let token = head
-        .query
-        .get("authtoken")
-        .and_then(explicit)
-        .or_else(|| cookie(head, "authtoken").map(|token| (token, TokenSource::Cookie)))
-        .or_else(|| head.header("x-authtoken").as_deref().and_then(explicit))
-        .or_else(|| head.header("x-deki-token").as_deref().and_then(explicit))
-        .filter(|(token, _)| !token.is_empty());
+    let bare = |token: &str| unquoted(token.trim()).to_owned();
+    let explicit = |token: String| (bare(&token), TokenSource::Explicit);
+    let query = head.query.get("authtoken").map(str::to_owned);
+    let headers = ["x-authtoken", "x-deki-token"].map(|name| head.header(name));
+    let cookies = cookies(head, "authtoken").into_iter();
+    let tokens = query
+        .map(explicit)
+        .into_iter()
+        .chain(cookies.map(|token| (bare(&token), TokenSource::Cookie)))
+        .chain(headers.into_iter().flatten().map(explicit))
+        .filter(|(token, _)| !token.is_empty())
+        .take(TOKENS_MAX);
     Credentials {
-        token,
+        tokens: tokens.collect(),
         basic: basic(head),
         api_key: head
             .query
@@ -180,24 +186,18 @@ fn is_required(head: &Head) -> bool {
         .is_some_and(|value| !value.eq_ignore_ascii_case("false"))
 }
 
-fn cookie(head: &Head, name: &str) -> Option<String> {
-    let fields = head
-        .headers
-        .get_all(header::COOKIE)
-        .iter()
-        .map(|value| text_of(value.as_bytes()));
-    fields
-        .flat_map(|field| {
-            field
-                .split(';')
-                .map(str::trim)
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
-        })
-        .find_map(|pair| {
-            let (key, value) = pair.split_once('=')?;
-            (key == name).then(|| unquoted(value.trim()).to_owned())
-        })
+/// The values of all cookies of a name: a browser may have several, for different paths.
+fn cookies(head: &Head, name: &str) -> Vec<String> {
+    let fields = head.headers.get_all(header::COOKIE).iter();
+    let mut values = Vec::new();
+    for field in fields.map(|value| text_of(value.as_bytes())) {
+        let pairs = field
+            .split(';')
+            .filter_map(|pair| pair.trim().split_once('='));
+        let ours = pairs.filter(|(key, _)| *key == name);
+        values.extend(ours.map(|(_, value)| value.to_owned()));
+    }
+    values
 }
 
 /// The name and the password of Basic authentication; `Some(Err(_))` if another scheme or nonsense was sent.

@@ -168,16 +168,29 @@ pub(super) fn etag(head: &Head) -> Option<String> {
     given.filter(|etag| !etag.is_empty()).map(str::to_owned)
 }
 
-/// What `If-Match`, or else `If-None-Match`, demands.
+/// What `If-Match` and `If-None-Match` demand.
 pub(super) fn demand(head: &Head) -> Option<Demand> {
-    match EtagCondition::of(&head.headers, header::IF_MATCH) {
-        Some(EtagCondition::Anything) => Some(Demand::Present),
-        Some(EtagCondition::OneOf(etags)) => Some(Demand::OneOf(etags)),
-        None => match EtagCondition::of(&head.headers, header::IF_NONE_MATCH) {
-            Some(EtagCondition::Anything) => Some(Demand::Absent),
-            Some(EtagCondition::OneOf(etags)) => Some(Demand::NoneOf(etags)),
-            None => None,
-        },
+    let wanted = EtagCondition::of(&head.headers, header::IF_MATCH);
+    let unwanted = EtagCondition::of(&head.headers, header::IF_NONE_MATCH);
+    match (wanted, unwanted) {
+        (Some(EtagCondition::Anything), None | Some(EtagCondition::OneOf(_))) => {
+            Some(Demand::Present)
+        }
+        (Some(EtagCondition::OneOf(etags)), None) => Some(Demand::OneOf(etags)),
+        (None, Some(EtagCondition::Anything)) => Some(Demand::Absent),
+        (None, Some(EtagCondition::OneOf(etags))) => Some(Demand::NoneOf(etags)),
+        (None, None) => None,
+        // To be there and not to be there: nothing can meet that.
+        (Some(EtagCondition::Anything), Some(EtagCondition::Anything)) => {
+            Some(Demand::Never(Vec::new()))
+        }
+        (Some(EtagCondition::OneOf(etags)), Some(EtagCondition::Anything)) => {
+            Some(Demand::Never(etags))
+        }
+        (Some(EtagCondition::OneOf(mut etags)), Some(EtagCondition::OneOf(unwanted))) => {
+            etags.retain(|etag| !unwanted.contains(etag));
+            Some(Demand::OneOf(etags))
+        }
     }
 }
 

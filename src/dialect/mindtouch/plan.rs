@@ -54,7 +54,7 @@ pub(super) fn plan(head: &Arc<Head>, limits: &Limits) -> Result<Plan, Fault> {
     if matches!(route, Route::Authenticate) {
         // A token is not enough to get another one.
         credentials = Credentials {
-            token: None,
+            tokens: Vec::new(),
             api_key: None,
             required: true,
             ..credentials
@@ -352,24 +352,21 @@ fn page_contents(
 
 /// `pages/{id}/security`
 fn security(page: Owner, method: &Method, head: &Head) -> Handling {
+    let parameters = redirects(&page, head);
     if is_reading(method) {
         return Handling {
             address: page.address.map(Some),
             need: Need::Permissions,
             body: BodyPlan::Ignore,
-            finish: Ok(pages::security()),
+            finish: parameters.map(|()| pages::security()),
         };
     }
     if *method == Method::PUT {
         let body = described(head, "page's permissions");
-        return owned(
-            page,
-            Right::ChangePermissions,
-            body,
-            Ok(pages::secure(head)),
-        );
+        let finish = parameters.map(|()| pages::secure(head));
+        return owned(page, Right::ChangePermissions, body, finish);
     }
-    let finish = Ok(pages::unsecure());
+    let finish = parameters.map(|()| pages::unsecure());
     owned(page, Right::ChangePermissions, BodyPlan::Ignore, finish)
 }
 

@@ -409,6 +409,7 @@ pub(super) fn new_user(
         full_name: change.full_name.unwrap_or_default(),
         email: change.email.filter(|email| !email.is_empty()),
         role: change.role.unwrap_or(Role::Contributor),
+        access: change.access.unwrap_or(Access::Active),
         password,
     })
 }

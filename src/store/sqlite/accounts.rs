@@ -31,7 +31,7 @@ const TAKE_USER_ID: &str =
 
 const ADD_ACCOUNT: &str = "
     INSERT INTO account (id, uuid, name, folded, full_name, email, role, disabled, password, passwords, created_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, 1, ?9)";
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?10, ?8, 1, ?9)";
 
 const CHANGE_USER: &str =
     "UPDATE account SET full_name = ?2, email = ?3, role = ?4, disabled = ?5 WHERE id = ?1";
@@ -72,6 +72,7 @@ pub(super) fn add_account(
         new.role.name(),
         new.password,
         new.at.millis(),
+        new.access == Access::Disabled,
     ])?;
     Ok(Arc::new(User {
         id,
@@ -79,7 +80,7 @@ pub(super) fn add_account(
         full_name: new.full_name.clone(),
         email: new.email.clone(),
         role: new.role,
-        access: Access::Active,
+        access: new.access,
         created_at: new.at,
         passwords: 1,
     }))
@@ -105,9 +106,6 @@ pub(super) fn change_user(
         change.access.unwrap_or(was.access) == Access::Disabled,
     ];
     db.prepare_cached(CHANGE_USER)?.execute(row)?;
-    if change.access == Some(Access::Disabled) {
-        db.prepare_cached(END_TOKENS)?.execute([id.get()])?;
-    }
     user(db, id)
 }
 
