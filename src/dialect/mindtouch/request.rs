@@ -170,21 +170,21 @@ pub(super) fn root<'a>(parser: &mut Parser<'a>, name: &str) -> Result<Element<'a
     }
 }
 
-/// Whether an element is the one of this name. It must not lie in a namespace: to pass it over could mean to delete a
-/// property whose value was there.
+/// Whether an element is the one of this name. It must not lie in a default namespace: to pass it over could mean to
+/// delete a property whose value was there.
 pub(super) fn is_ours(
     parser: &Parser<'_>,
     element: &Element<'_>,
     name: &str,
 ) -> Result<bool, Fault> {
-    let superfluous = match element.name.strip_suffix(name) {
-        Some("") if element.in_default_namespace => "xmlns=\"…\"",
-        Some("") => return Ok(true),
-        Some(prefix) if prefix.ends_with(':') => "the prefix",
-        Some(_) | None => return Ok(false),
-    };
-    let what = format!("<{name}> has to be in no namespace: leave {superfluous} out");
-    Err(parser.fault_at(element, what).into())
+    if element.name != name {
+        return Ok(false);
+    }
+    if element.in_default_namespace {
+        let what = format!("<{name}> has to be in no namespace: leave xmlns=\"…\" out");
+        return Err(parser.fault_at(element, what).into());
+    }
+    Ok(true)
 }
 
 pub(super) fn text_inside<'a>(parser: &mut Parser<'a>) -> Result<Cow<'a, str>, Fault> {
@@ -225,6 +225,10 @@ impl<'a> Item<'a> {
                         item.description.get_or_insert(text_inside(parser)?);
                     } else if is_ours(parser, &element, "change-description")? {
                         item.change_description.get_or_insert(text_inside(parser)?);
+                    } else if element.name.ends_with(":contents") {
+                        // To pass it over would delete the property.
+                        let what = "<contents> has to be in no namespace: leave the prefix out";
+                        return Err(parser.fault_at(&element, what).into());
                     } else {
                         parser.skip()?;
                     }
