@@ -36,14 +36,20 @@ impl Exchange<'_> {
             (Some(hash), Some(given)) => auth::hash_of(&given) == *hash,
             (None, _) | (_, None) => false,
         };
+        let mut has_foreign_cookie = false;
         for (token, source) in tokens {
             let Some(user) = self.by_token(&token, at).await? else {
                 continue;
             };
             if source == TokenSource::Cookie && is_guarded && is_foreign(head, base) {
-                return Err(Fault::ForeignOrigin);
+                // Unless it comes with a token that somebody has sent on purpose.
+                has_foreign_cookie = true;
+                continue;
             }
             return active(user, has_key);
+        }
+        if has_foreign_cookie {
+            return Err(Fault::ForeignOrigin);
         }
         let from = self.service.proxies.client(&head.headers, connection);
         match basic {

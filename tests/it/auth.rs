@@ -1092,6 +1092,8 @@ fn what_a_browser_sends_by_itself_changes_and_tells_nothing_for_another_site() {
         assert_eq!(from(read(), site), 200);
         assert_eq!(from(with_token(write(), &token), site), 200);
         assert_eq!(from(with_token(script(), &token), site), 200);
+        let both = with_token(write(), &token).field("Cookie", &cookie);
+        assert_eq!(from(both, site), 200);
     }
     let public = server.get("/pages/home/properties?dream.out.format=json&dream.out.callback=f");
     assert_eq!(from(public.anonymous(), "cross-site"), 200);

@@ -1,9 +1,9 @@
 //! The MindTouch property API: the main dialect (`mindtouch.md`, `clients.md`).
 //!
 //! [`route`] reads paths and [`plan`] says what each verb on each path means: who may do it, what becomes of the body, and
-//! which function of [`properties`], [`pages`], [`files`] or [`accounts`] goes on. [`request`], [`json`] and [`security`] read
-//! bodies, [`response`] writes
-//! answers and [`format`] says them in other formats, [`status`] has the codes and the words of every no.
+//! which function of [`properties`], [`pages`], [`files`] or [`accounts`] goes on. [`request`], [`json`] and [`security`]
+//! read bodies, [`response`] writes answers and [`format`] says them in other formats, [`status`] has the codes and the
+//! words of every no.
 
 mod accounts;
 mod contents;
