@@ -2,7 +2,7 @@
 //!
 //! [`route`] reads paths and [`plan`] says what each verb on each path means: who may do it, what becomes of the body, and
 //! which function of [`properties`], [`pages`], [`files`] or [`accounts`] goes on. [`request`], [`json`] and [`security`]
-//! read bodies, [`response`] writes answers and [`format`] says them in other formats, [`status`] has the codes and the
+//! read bodies, [`response`] writes answers and [`mod@format`] says them in other formats, [`status`] has the codes and the
 //! words of every no.
 
 mod accounts;

@@ -1,14 +1,13 @@
 //! Makes the changes of a batch inside the writer's transaction: load, decide, write, log.
 
-use super::contents::{keep, keep_value};
+use super::contents::keep_value;
 use super::counters::Counters;
 use super::heads::{Pack, Spot};
 use super::log::Log;
 use super::{heads, pages, permissions, rows};
 use crate::model::{
-    Batch, Change, Content, DESCRIPTION_PROPERTY, Delete, Done, Edit, File, Found, Grant, NodeId,
-    NodeName, Outcome, Permissions, Property, PropertyName, Put, ResourceId, Revision, Snapshot,
-    decide,
+    Batch, Change, DESCRIPTION_PROPERTY, Delete, Done, Edit, File, Found, Grant, NodeId, NodeName,
+    Outcome, Permissions, Property, PropertyName, Put, ResourceId, Revision, Snapshot, decide,
 };
 use crate::store::StoreError;
 use rusqlite::{Connection, params};
@@ -23,10 +22,6 @@ const PUT_FILE: &str = "
     INSERT INTO node (id, uuid, kind, parent, name, revision, created_at, created_by)
     VALUES (?1, ?2, 'file', ?3, ?4, ?5, ?6, ?7)
     ON CONFLICT (id) DO UPDATE SET name = excluded.name, revision = excluded.revision";
-
-const ADD_FILE_REVISION: &str = "
-    INSERT INTO node_revision (node, revision, name, type, size, modified_at, modified_by, content, value)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 
 const REMOVE_NODE: &str = "UPDATE node SET deleted_at = ?2, deleted_by = ?3 WHERE id = ?1";
 
@@ -271,7 +266,6 @@ fn remove(
 }
 
 fn put_file(db: &Connection, file: &File) -> Result<(), StoreError> {
-    let (stored, value) = keep(db, &file.content)?;
     db.prepare_cached(PUT_FILE)?.execute(params![
         file.id.get(),
         file.uuid.to_string(),
@@ -281,20 +275,13 @@ fn put_file(db: &Connection, file: &File) -> Result<(), StoreError> {
         file.modified_at.millis(),
         file.modified_by.get(),
     ])?;
-    db.prepare_cached(ADD_FILE_REVISION)?.execute(params![
-        file.id.get(),
-        file.revision.get(),
-        file.name.as_str(),
-        file.content.media_type.as_str(),
-        size_column(&file.content),
-        file.modified_at.millis(),
-        file.modified_by.get(),
-        stored,
-        value,
-    ])?;
-    Ok(())
-}
-
-fn size_column(content: &Content) -> i64 {
-    i64::try_from(content.size).unwrap_or(i64::MAX)
+    let written = (file.modified_at, file.modified_by);
+    pages::add_revision(
+        db,
+        file.id,
+        file.revision,
+        &file.name,
+        &file.content,
+        written,
+    )
 }

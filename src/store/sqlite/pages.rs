@@ -7,8 +7,9 @@ use super::known::KnownUsers;
 use super::log::Log;
 use super::rows::{self, content, number, parsed, place, time};
 use crate::model::{
-    Found, FoundPage, NameFilter, NamePattern, NewPage, NodeId, Page, PageSearch, PageView,
-    Principal, PropertyName, Refusal, ResourceId, Revision, Right, UserId, Users, title_levels,
+    Content, Found, FoundPage, Language, NameFilter, NamePattern, NewPage, NodeId, NodeName, Page,
+    PageSearch, PageView, Principal, PropertyName, Refusal, ResourceId, Revision, Right, Timestamp,
+    UserId, Users, title_levels,
 };
 use crate::store::{StoreError, language_of};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -120,9 +121,9 @@ fn page(db: &Connection, id: NodeId) -> Result<(Page, Made), StoreError> {
 
 /// When and by whom a page was made, and its language.
 struct Made {
-    at: crate::model::Timestamp,
+    at: Timestamp,
     by: UserId,
-    language: Option<crate::model::Language>,
+    language: Option<Language>,
 }
 
 /// A page and what is known of it.
@@ -174,22 +175,43 @@ pub(super) fn write(
         db.prepare_cached(SET_REVISION)?
             .execute(params![page.id.get(), page.revision.get()])?;
     }
-    let (stored, value) = keep(db, &page.content)?;
-    db.prepare_cached(ADD_REVISION)?.execute(params![
-        page.id.get(),
-        page.revision.get(),
-        page.name.as_str(),
-        page.content.media_type.as_str(),
-        i64::try_from(page.content.size).unwrap_or(i64::MAX),
-        at,
-        by,
-        stored,
-        value,
-    ])?;
+    let written = (page.modified_at, page.modified_by);
+    add_revision(
+        db,
+        page.id,
+        page.revision,
+        &page.name,
+        &page.content,
+        written,
+    )?;
     log.add(
         ResourceId::Node(page.id),
         &("page", page.name.as_str(), page.revision.get()),
     )
+}
+
+/// Keeps a revision of a page or a file: its name, its content, when and by whom it was written.
+pub(super) fn add_revision(
+    db: &Connection,
+    node: NodeId,
+    revision: Revision,
+    name: &NodeName,
+    content: &Content,
+    (at, by): (Timestamp, UserId),
+) -> Result<(), StoreError> {
+    let (stored, value) = keep(db, content)?;
+    db.prepare_cached(ADD_REVISION)?.execute(params![
+        node.get(),
+        revision.get(),
+        name.as_str(),
+        content.media_type.as_str(),
+        i64::try_from(content.size).unwrap_or(i64::MAX),
+        at.millis(),
+        by.get(),
+        stored,
+        value,
+    ])?;
+    Ok(())
 }
 
 /// Notes that a page has got a property of this name.
