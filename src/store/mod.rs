@@ -33,8 +33,8 @@ pub const INLINE_BYTES_MAX: u64 = 4096;
 
 /// Where resources, properties, contents and accounts are kept.
 ///
-/// Who asks is looked at again where it is answered: the account as it is by then, the right to read in the transaction
-/// that reads, the right to write in the one that writes. Each call returns at once; what it returns is answered later. Dropping a [`Ticket`] does not take a write back.
+/// Rights are looked at again where it is answered: to read in the transaction that reads, to write in the one that writes,
+/// there by the account as it is by then. Each call returns at once; what it returns is answered later. Dropping a [`Ticket`] does not take a write back.
 pub trait Store: Send + Sync {
     /// Decides a batch and makes its changes, all in one transaction. Answers when they are durable.
     ///
