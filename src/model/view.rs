@@ -225,3 +225,50 @@ pub struct FileView {
     /// Its properties.
     pub properties: Listing,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{NodeId, NodeKind};
+    use super::*;
+
+    fn page(path: String) -> FoundPage {
+        FoundPage {
+            node: Node {
+                id: NodeId::HOME,
+                kind: NodeKind::Page,
+                name: "x".parse().unwrap(),
+                path,
+            },
+            revision: Revision::FIRST,
+        }
+    }
+
+    fn search() -> FoundPages {
+        let search = PageSearch {
+            names: NameFilter::All,
+            offset: 0,
+            limit: None,
+        };
+        search.begin()
+    }
+
+    #[test]
+    fn an_answer_has_no_more_pages_than_it_may_have() {
+        let mut found = search();
+        for _ in 0..FOUND_PAGES_MAX {
+            found.take(page(String::new())).unwrap();
+        }
+        let max = FOUND_PAGES_MAX;
+        let refused = found.take(page(String::new()));
+        assert_eq!(refused, Err(Refusal::TooManyPages { max }));
+        assert_eq!(found.finish().len(), max);
+    }
+
+    #[test]
+    fn the_paths_in_an_answer_have_no_more_bytes_than_they_may_have() {
+        let mut found = search();
+        found.take(page("x".repeat(FOUND_PATHS_BYTES_MAX))).unwrap();
+        let refused = found.take(page("x".to_owned()));
+        assert_eq!(refused, Err(Refusal::TooManyPages { max: 1 }));
+    }
+}

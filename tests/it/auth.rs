@@ -1,12 +1,14 @@
 //! Who asks, and what they may do: passwords, tokens, accounts and rights (`mindtouch.md` §2, §10, §11;
 //! `promises.md` §1.5).
 
-use crate::harness::{Answer, Call, Node, PASSWORD, Server, basic};
+use crate::harness::{Answer, Call, Node, PASSWORD, PATIENCE, Server, basic};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rusqlite::Connection as Database;
+use std::net::Shutdown;
 use std::sync::Barrier;
 use std::thread;
+use std::time::Instant;
 
 const BATCH: &str = "<properties><property name='p'><contents type='text/plain'>v</contents></property></properties>";
 
@@ -1171,5 +1173,39 @@ fn a_public_url_is_compared_as_a_url() {
     ] {
         let path = format!("/users/authenticate?redirect={target}");
         assert_eq!(server.get(path).send().status, status, "{target}");
+    }
+}
+
+#[test]
+fn who_was_disabled_is_out_also_if_whoever_did_it_has_gone() {
+    let server = server();
+    let ask = || current(&server).user("carl", "pw").send().status;
+    assert_eq!(ask(), 200);
+    let disable = server
+        .put("/users/=carl")
+        .xml("<user><status>inactive</status></user>");
+    // As long as somebody else holds the database, the change waits; meanwhile its sender goes. What is asked in between
+    // gives the server the time to notice both.
+    let holder = Database::open(server.db()).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut connection = server.connect();
+    connection.write(&[disable.request().head(), disable.request().wire_body()].concat());
+    let in_between = || (0..50).for_each(|_| assert_eq!(ask(), 200));
+    in_between();
+    drop(connection.shutdown(Shutdown::Both));
+    in_between();
+    holder.execute_batch("ROLLBACK").unwrap();
+    // What was queued before this is done when this is.
+    server.put("/site/properties/p").text("v").gives(200);
+    let disabled = "SELECT disabled FROM account WHERE name = 'carl'";
+    assert!(
+        holder
+            .query_row(disabled, [], |row| row.get::<_, bool>(0))
+            .unwrap()
+    );
+    // It is forgotten right after the COMMIT, but nobody waits for that here.
+    let until = Instant::now() + PATIENCE;
+    while ask() != 403 {
+        assert!(Instant::now() < until, "carl is still in");
     }
 }
