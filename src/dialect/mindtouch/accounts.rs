@@ -1,4 +1,4 @@
-//! What can be done with accounts: look at them, make one, change a password, sign in (`mindtouch.md` §10, §11).
+//! What can be done with accounts and groups: look at them, make and change one, sign in (`mindtouch.md` §10, §11).
 
 use super::contents::whole;
 use super::request::{self, Described};

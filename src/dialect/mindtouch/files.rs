@@ -1,6 +1,7 @@
 //! What can be done with files: put, read, delete (`mindtouch.md` §13).
 
 use super::contents::{content_of, raw, whole};
+use super::pages::page_id;
 use super::parameters::{content_type, demand};
 use super::properties::one;
 use super::{request, response};
@@ -129,9 +130,7 @@ pub(super) fn remove(head: &Head) -> Finish {
 /// `GET pages/{id}/files`
 pub(super) fn on_page() -> Finish {
     Box::new(move |context, _| {
-        let ResourceId::Node(page) = context.place()?.resource else {
-            return Err(Refusal::NoSuchPage.into());
-        };
+        let page = page_id(&context)?;
         Ok(Call::FilesOn {
             page,
             reply: Box::new(move |files| {

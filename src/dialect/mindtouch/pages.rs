@@ -17,7 +17,8 @@ use crate::model::{
 use http::{StatusCode, header};
 use std::sync::Arc;
 
-fn page_id(context: &Context) -> Result<NodeId, Fault> {
+/// The page that a request is about.
+pub(super) fn page_id(context: &Context) -> Result<NodeId, Fault> {
     match context.place()?.resource {
         ResourceId::Node(id) => Ok(id),
         ResourceId::Site | ResourceId::User(_) => Err(Refusal::NoSuchPage.into()),

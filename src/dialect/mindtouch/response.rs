@@ -445,11 +445,18 @@ fn start_file(
     xml.attribute("href", format_args!("{href}/revisions"))
         .end("revisions");
     if parent.kind != NodeKind::File {
-        xml.start("page.parent").attribute("id", parent.id);
-        xml.attribute("href", format_args!("{base}/@api/deki/pages/{}", parent.id));
-        title_and_path(xml, parent);
-        xml.end("page.parent");
+        page_parent(xml, context, parent);
     }
+}
+
+/// `<page.parent>` of a page or a file.
+fn page_parent(xml: &mut Writer, context: &Context, parent: &Node) {
+    let href = format_args!("{}/@api/deki/pages/{}", context.base, parent.id);
+    xml.start("page.parent")
+        .attribute("id", parent.id)
+        .attribute("href", href);
+    title_and_path(xml, parent);
+    xml.end("page.parent");
 }
 
 /// `<title>` and `<path>`: a title shows blanks, a path has underscores.
@@ -502,11 +509,7 @@ pub(super) fn page(context: &Context, view: &PageView) -> String {
         .attribute("href", format_args!("{href}/contents"))
         .end("contents");
     if let Some(parent) = parent {
-        xml.start("page.parent").attribute("id", parent.id);
-        let base = &context.base;
-        xml.attribute("href", format_args!("{base}/@api/deki/pages/{}", parent.id));
-        title_and_path(&mut xml, parent);
-        xml.end("page.parent");
+        page_parent(&mut xml, context, parent);
     }
     xml.end("page");
     xml.finish()

@@ -40,8 +40,7 @@ pub(super) fn read(body: &[u8], charset: Option<&str>) -> Result<Permissions, Fa
             Ok(parser.skip()?)
         }
     })?;
-    // To the end, which may be wrong.
-    while parser.next_event()?.is_some() {}
+    end(&mut parser)?;
     let mut seen = HashSet::new();
     if let Some(twice) = grants
         .iter()
@@ -122,7 +121,7 @@ pub(super) fn group(body: &[u8], charset: Option<&str>) -> Result<NewGroup, Faul
             Ok(parser.skip()?)
         }
     })?;
-    while parser.next_event()?.is_some() {}
+    end(&mut parser)?;
     if name.is_empty() || name.chars().count() > GROUP_NAME_CHARS_MAX {
         let what = format!(
             "the group needs a name of at most {GROUP_NAME_CHARS_MAX} characters: give <groupname> a value"
@@ -141,7 +140,7 @@ pub(super) fn members(body: &[u8], charset: Option<&str>) -> Result<Vec<UserId>,
     let mut parser = Parser::new(&text)?;
     root(&mut parser, "users")?;
     let members = users(&mut parser)?;
-    while parser.next_event()?.is_some() {}
+    end(&mut parser)?;
     Ok(members)
 }
 
@@ -154,6 +153,12 @@ fn users(parser: &mut Parser<'_>) -> Result<Vec<UserId>, Fault> {
         Ok(parser.skip()?)
     })?;
     Ok(users)
+}
+
+/// Reads to the end of the document, where something may be that must not be there.
+fn end(parser: &mut Parser<'_>) -> Result<(), Fault> {
+    while parser.next_event()?.is_some() {}
+    Ok(())
 }
 
 /// Calls `read` for each element inside the one that has just begun, to its end. `read` reads to the end of its element.
