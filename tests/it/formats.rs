@@ -494,3 +494,21 @@ fn json_that_is_no_batch_is_refused_whole_and_told_where() {
     );
     assert_eq!(json_of(&answer.is(207))["@count"], "0");
 }
+
+#[test]
+fn a_long_value_that_is_xml_comes_as_it_is_in_every_format() {
+    let server = Server::start();
+    let path = format!("{}/properties/p", server.new_file());
+    for (bytes, is_converted) in [(1 << 20, true), ((1 << 20) + 1, false)] {
+        let value = format!("<a>{}</a>", "x".repeat(bytes - "<a></a>".len()));
+        let put = server.put(format!("{path}?abort=never"));
+        put.typed("application/xml", &value).gives(200);
+        let answer = formatted(&server, &path, "json").gives(200);
+        let media_type = if is_converted {
+            JSON
+        } else {
+            "application/xml"
+        };
+        assert_eq!(answer.field("content-type"), Some(media_type), "{bytes}");
+    }
+}

@@ -693,3 +693,25 @@ fn a_search_can_be_asked_for_in_parts() {
         .get("/site/search/properties?name=p&limit=-1")
         .gives(400);
 }
+
+#[test]
+fn what_describes_a_group_or_permissions_has_limits() {
+    let (server, top, _) = secured();
+    let group = |chars: usize| {
+        let name = "ü".repeat(chars);
+        server
+            .post("/groups")
+            .xml(format!("<group><groupname>{name}</groupname></group>"))
+    };
+    group(256).gives(400);
+    group(255).gives(200);
+    let padded = |bytes: usize| {
+        let document = security("Public", &[]);
+        let padding = " ".repeat(bytes - document.len());
+        server
+            .put(format!("{top}/security"))
+            .xml(document + &padding)
+    };
+    padded(1 << 20).gives(200);
+    padded((1 << 20) + 1).gives(413);
+}
