@@ -11,14 +11,16 @@ CREATE TABLE sequence (
     next INTEGER NOT NULL                -- the first id that was never given out
 ) STRICT, WITHOUT ROWID;
 
--- Pages, spaces, folders and files: one tree. A deleted node stays, with its time and user.
+-- Pages, spaces, folders and files: one tree. A deleted node stays, with its time and user. What lies below a deleted folder
+-- is deleted with it, at once for everybody who looks; its own rows follow piece by piece (see dying).
 CREATE TABLE node (
     id          INTEGER NOT NULL PRIMARY KEY,
     uuid        TEXT    NOT NULL,        -- its name in all other systems, version 4, lower case
     kind        TEXT    NOT NULL,        -- page, space, folder, file
     parent      INTEGER,                 -- the node that it lies on; NULL at the top
+    space       INTEGER,                 -- the space that it is or lies in, for good; NULL: outside of spaces
     name        TEXT    NOT NULL,        -- at most 500 characters, byte for byte as given; need not be unique
-    revision    INTEGER NOT NULL,        -- of a page or a file: the newest row in node_revision
+    revision    INTEGER NOT NULL,        -- the newest row in node_revision
     language    TEXT,                    -- of a page, such as en-us; NULL: the site's
     created_at  INTEGER NOT NULL,
     created_by  INTEGER NOT NULL,        -- account.id
@@ -28,7 +30,7 @@ CREATE TABLE node (
 CREATE INDEX node_by_name ON node (parent, name) WHERE deleted_at IS NULL;
 CREATE UNIQUE INDEX node_by_uuid ON node (uuid);
 
--- Every revision of every page and file: its text or its bytes.
+-- Every revision of every node: its name and, of a page or a file, its text or its bytes.
 CREATE TABLE node_revision (
     node        INTEGER NOT NULL,
     revision    INTEGER NOT NULL,        -- 1, 2, 3 … without gap
@@ -40,6 +42,58 @@ CREATE TABLE node_revision (
     content     INTEGER,                 -- where the bytes lie: chunk.content; NULL: in value
     value       BLOB,                    -- the bytes, if they are few (see chunk)
     PRIMARY KEY (node, revision)
+) STRICT, WITHOUT ROWID;
+
+-- Folders below which the rows of the tree do not yet say that they are deleted. They are worked off between other writes,
+-- and when propstore starts.
+CREATE TABLE dying (
+    node        INTEGER NOT NULL PRIMARY KEY,
+    at          INTEGER NOT NULL,
+    by          INTEGER NOT NULL,        -- account.id
+    swept       TEXT                     -- up to this heads.first its names are out of page_property; NULL: none yet
+) STRICT;
+
+-- The settings of folders and files that are looked at with every request. They repeat properties named luminus.*, and are
+-- written by the batch that writes those; NULL: not set.
+CREATE TABLE setting (
+    node           INTEGER NOT NULL PRIMARY KEY,
+    publish        INTEGER,              -- luminus.publish: 0 or 1, as all that are no times
+    open           INTEGER,              -- luminus.open
+    starts_at      INTEGER,              -- luminus.startDate
+    ends_at        INTEGER,              -- luminus.endDate
+    deadline_at    INTEGER,              -- luminus.submissionDeadline
+    allow_upload   INTEGER,              -- luminus.allowUpload
+    allow_late     INTEGER,              -- luminus.allowLateSubmission
+    allow_comments INTEGER,              -- luminus.allowComments
+    view_all       INTEGER,              -- luminus.viewAll
+    allow_download INTEGER,              -- luminus.allowDownload
+    is_link        INTEGER,              -- whether there is a luminus.url
+    submitted      INTEGER               -- no property: 1 for a file that somebody with the role member or less put there
+) STRICT;
+
+-- Who is enrolled in a space.
+CREATE TABLE enrollment (
+    space       INTEGER NOT NULL,        -- node.id
+    account     INTEGER NOT NULL,
+    role        INTEGER NOT NULL,        -- 2 member, 3 tutor, 4 teacher, 5 administrator
+    PRIMARY KEY (space, account)
+) STRICT, WITHOUT ROWID;
+
+-- Access lists: who has access to a folder and what lies below it, instead of those who are enrolled (but never without
+-- tutors and above). Not a property, else whoever writes properties could let himself in.
+CREATE TABLE access (
+    node        INTEGER NOT NULL PRIMARY KEY,
+    public_role INTEGER,                 -- of everybody who has signed in: 1 reader to 6 owner; NULL: none
+    inherits    INTEGER                  -- the folder or space to go on from instead
+) STRICT;
+
+-- What an access list gives to some.
+CREATE TABLE access_grant (
+    node        INTEGER NOT NULL,
+    kind        TEXT    NOT NULL,        -- user, group
+    grantee     INTEGER NOT NULL,        -- account.id or user_group.id
+    role        INTEGER NOT NULL,
+    PRIMARY KEY (node, kind, grantee)
 ) STRICT, WITHOUT ROWID;
 
 -- Who may do what on a page, and on what lies below it without a row of its own. Without any: the role on the site decides.
@@ -95,8 +149,11 @@ FROM heads, json_each(heads.properties) AS each;
 --   ["put", name, id, revision, was]       a property was created or got this revision
 --   ["delete", name, id, revision, was]    it was deleted; this revision stands for the deletion
 --   ["upload", name, revision]             a file was made or got this revision
---   ["remove", name, revision]             it was deleted
---   ["page", name, revision]               a page was made or got this revision
+--   ["remove", name, revision]             it, or a folder with all that was in it, was deleted
+--   ["page", name, revision]               a page, space or folder was made or got this revision
+--   ["enroll", user, role, was]            somebody was enrolled in a space; a role of null: not any more
+--   ["access", was]                        who has access to a folder was set; was is
+--                                          [public role, inherits, [[kind, id, role] …]]
 --   ["language", was]                      the language of a page was set
 --   ["permissions", was]                   who may do what on a page was set; was is [restriction, [[kind, id, role] …]]
 -- was is what was there before, null if nothing was; of a property it is
@@ -161,6 +218,7 @@ CREATE TABLE account (
     folded     TEXT    NOT NULL,         -- in lower case: what makes it unique
     full_name  TEXT    NOT NULL,
     email      TEXT,
+    matric_no  TEXT,                     -- the owner's number at a school
     role       TEXT    NOT NULL,         -- None, Viewer, Contributor, Manager, Admin
     disabled   INTEGER NOT NULL,         -- 0 or 1
     password   TEXT,                     -- Argon2id, as a PHC string; NULL: nobody can sign in
@@ -184,7 +242,7 @@ CREATE TABLE user_group (
     uuid       TEXT    NOT NULL,
     space      INTEGER,                  -- node.id of the space that it belongs to; NULL: the whole site
     name       TEXT    NOT NULL,         -- as given, at most 255 characters
-    folded     TEXT    NOT NULL,         -- in lower case: what makes it unique on the site
+    folded     TEXT    NOT NULL,         -- in lower case: what makes one of the whole site unique
     created_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX group_by_name ON user_group (folded);
@@ -196,3 +254,9 @@ CREATE TABLE membership (
     PRIMARY KEY (user_group, account)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX membership_by_account ON membership (account);
+
+-- What only this database knows.
+CREATE TABLE secret (
+    name  TEXT NOT NULL PRIMARY KEY,     -- link: the key with which raw links are signed, 32 bytes
+    bytes BLOB NOT NULL
+) STRICT, WITHOUT ROWID;

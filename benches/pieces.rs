@@ -15,13 +15,14 @@ use criterion::{BatchSize, Criterion, Throughput};
 use http::Request;
 use propstore::auth::Hasher;
 use propstore::config::{Limits, Privacy};
-use propstore::dialect::{Call, Context, DIALECTS, Dialect, Next, Payload, Reply};
+use propstore::dialect::{Call, Context, DIALECTS, Dialect, LinkKey, Next, Payload, Reply};
 use propstore::fault::Fault;
 use propstore::http::Head;
 use propstore::model::{
-    Address, Batch, Change, Content, Done, Edit, FileDescription, Found, ListQuery, Listing,
-    NameFilter, NextIds, NodeId, Outcome, Place, Precondition, Principal, Property, PropertyId,
-    Put, ResourceId, SHOWN_BYTES, Snapshot, Timestamp, Upload, UserId, decide,
+    Address, Batch, Caller, Change, Content, Done, Edit, FileDescription, Found, ListQuery,
+    Listing, NameFilter, NewNode, NextIds, NodeId, Outcome, Place, Precondition, Principal,
+    Property, PropertyId, Put, ResourceId, SHOWN_BYTES, Snapshot, Timestamp, Upload, UserId,
+    decide,
 };
 use propstore::store::{Memory, Setup, Sqlite, SqliteOptions, Store};
 use std::collections::BTreeMap;
@@ -89,20 +90,38 @@ struct Bench<'a> {
     written: usize,
 }
 
+/// What a store begins with.
+fn setup() -> std::result::Result<Setup, String> {
+    Ok(Setup {
+        admin_password: Hasher::hash_here("a password").map_err(|error| error.to_string())?,
+        link_key: [7; 32],
+        at: now(),
+    })
+}
+
 impl<'a> Bench<'a> {
     fn in_memory(runtime: &'a Runtime) -> Result<Self> {
-        let store = Memory::new(Hasher::hash_here("a password")?, now());
+        let store = Memory::new(setup()?);
         Self::new(runtime, Box::new(store))
+    }
+
+    fn caller(&self) -> Caller {
+        Caller {
+            who: self.context.principal.clone(),
+            at: now(),
+        }
     }
 
     fn new(runtime: &'a Runtime, store: Box<dyn Store>) -> Result<Self> {
         let principal = Principal::new(runtime.block_on(store.user(UserId::ADMIN))?);
         let upload = Edit::Upload(Upload {
             demand: None,
-            name: "file".parse()?,
+            file: NewNode {
+                name: "file".parse()?,
+                uuid: Uuid::from_u128(1),
+            },
             content: content("a file".to_owned())?,
             description: FileDescription::Keep,
-            uuid: Uuid::from_u128(1),
         });
         let home = ResourceId::Node(NodeId::HOME);
         let batch = Batch::of_one(principal.clone(), now(), home, upload);
@@ -110,14 +129,19 @@ impl<'a> Bench<'a> {
         let Some(Ok(Done::Uploaded { file, .. })) = outcomes.first() else {
             return Err("the file was not made".into());
         };
-        let place = runtime.block_on(store.locate(&principal, Address::File(file.id)))?;
+        let caller = Caller {
+            who: principal.clone(),
+            at: now(),
+        };
+        let place = runtime.block_on(store.locate(&caller, Address::File(file.id)))?;
         let context = Context {
             principal,
             at: now(),
             place: Some(place),
             base: "http://127.0.0.1:8081".into(),
             privacy: Privacy::default(),
-            uuid: Uuid::nil(),
+            seed: Uuid::nil(),
+            links: Arc::new(LinkKey::new([7; 32])),
             request: 1,
         };
         Ok(Bench {
@@ -250,6 +274,7 @@ fn decide_update(criterion: &mut Criterion, runtime: &Runtime, size: usize) -> R
     let snapshot = Snapshot {
         places: BTreeMap::from([(bench.place.resource, Ok(bench.place))]),
         found: properties.into_iter().map(Found::Property).collect(),
+        makers: BTreeMap::new(),
         next: NextIds {
             property: PropertyId::new(1 << 40).ok_or("not an id")?,
             node: NodeId::new(1 << 40).ok_or("not an id")?,
@@ -272,12 +297,7 @@ fn apply(criterion: &mut Criterion, runtime: &Runtime, size: usize) -> Result<()
     apply_to(criterion, "memory", size, Bench::in_memory(runtime)?)?;
     let folder = tempfile::TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?;
     let options = SqliteOptions::new(folder.path().join("pieces.db"));
-    let store = Sqlite::open(&options, || {
-        Ok(Setup {
-            admin_password: Hasher::hash_here("a password").map_err(|error| error.to_string())?,
-            at: now(),
-        })
-    })?;
+    let store = Sqlite::open(&options, setup)?;
     apply_to(
         criterion,
         "sqlite",
@@ -342,7 +362,7 @@ fn render_list(
     let mut bench = Bench::in_memory(runtime)?;
     bench.create(SIZE, naming)?;
     let listing = runtime.block_on(bench.store.list(
-        &bench.context.principal,
+        &bench.caller(),
         ListQuery {
             resource: bench.place.resource,
             names: NameFilter::All,

@@ -4,10 +4,11 @@
 //! an etag that is out of date changes nothing.
 
 use bytes::Bytes;
-use propstore::auth::Hasher;
+use propstore::auth::{Hasher, new_key};
 use propstore::model::{
-    Batch, Change, Content, Done, Edit, FileDescription, ListQuery, NameFilter, NodeId, Outcome,
-    Precondition, Principal, Put, ResourceId, SHOWN_BYTES, Timestamp, Upload, UserId,
+    Batch, Caller, Change, Content, Done, Edit, FileDescription, ListQuery, NameFilter, NewNode,
+    NodeId, Outcome, Precondition, Principal, Put, ResourceId, SHOWN_BYTES, Timestamp, Upload,
+    UserId,
 };
 use propstore::store::{Setup, Sqlite, SqliteOptions, Store};
 use std::error::Error;
@@ -60,6 +61,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let admin_password = Hasher::hash_here("a password").map_err(|error| error.to_string())?;
         Ok(Setup {
             admin_password,
+            link_key: new_key().map_err(|error| error.to_string())?,
             at: now(),
         })
     })?;
@@ -67,13 +69,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let upload = Upload {
         demand: None,
-        name: "picture.jpg".parse()?,
+        file: NewNode {
+            name: "picture.jpg".parse()?,
+            uuid: Uuid::new_v4(),
+        },
         content: Content::inline(
             "image/jpeg".parse().map_err(|()| "not a media type")?,
             Bytes::from("…"),
         ),
         description: FileDescription::Keep,
-        uuid: Uuid::new_v4(),
     };
     let home = ResourceId::Node(NodeId::HOME);
     let batch = Batch::of_one(admin.clone(), now(), home, Edit::Upload(upload));
@@ -111,12 +115,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 
     println!("What is there:");
+    let reader = Caller {
+        who: admin,
+        at: now(),
+    };
     let query = ListQuery {
         resource: file,
         names: NameFilter::All,
         cutoff: SHOWN_BYTES,
     };
-    for property in store.list(&admin, query).await?.properties {
+    for property in store.list(&reader, query).await?.properties {
         let text = property.content.shown_text(SHOWN_BYTES).unwrap_or_default();
         println!("  {} = {text}", property.key.name);
     }

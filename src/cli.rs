@@ -1,5 +1,7 @@
 //! The command line: what can be asked of the program, and what it tells whoever starts it.
 
+mod people;
+
 use crate::auth::{self, Hasher};
 use crate::config::{Limits, Privacy};
 use crate::server;
@@ -46,6 +48,17 @@ pub enum Command {
     /// The first start makes the account admin, with the password in the environment variable
     /// `PROPSTORE_ADMIN_PASSWORD`, or with a random one that is printed once.
     Serve(Serve),
+
+    /// Make an account in a database that is not being served
+    ///
+    /// Its password is in the environment variable `PROPSTORE_USER_PASSWORD`, or is the first line of the standard input.
+    User(people::NewUserArgs),
+
+    /// Make a space with its first folder, in a database that is not being served
+    Space(people::NewSpaceArgs),
+
+    /// Enroll somebody in a space, in a database that is not being served; whoever is enrolled gets another role
+    Enroll(people::EnrollArgs),
 }
 
 /// The flags of `serve`.
@@ -143,6 +156,9 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
                 .build()?;
             runtime.block_on(serve(options))
         }
+        Command::User(args) => people::add_user(&args),
+        Command::Space(args) => people::add_space(&args),
+        Command::Enroll(args) => people::enroll(&args),
     }
 }
 
@@ -172,6 +188,7 @@ async fn serve(options: Serve) -> Result<(), CliError> {
         told = Some(password);
         Ok(Setup {
             admin_password,
+            link_key: auth::new_key().map_err(|error| error.to_string())?,
             at: now(),
         })
     };

@@ -48,6 +48,20 @@ pub enum Fault {
     /// A parameter has a value that it cannot have.
     #[error("invalid value for feature parameter '{0}'")]
     InvalidParameter(&'static str),
+    /// A field of the body can be read, and is not what it has to be.
+    #[error("{field} {what}")]
+    InvalidField {
+        /// Which.
+        field: &'static str,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A link that has to be signed is not, or is good no more.
+    #[error("the link is not good, or not any more: ask for a new one")]
+    BadLink,
+    /// The body comes without its length, which has to be known before it is read.
+    #[error("say how long the body is, with Content-Length")]
+    LengthRequired,
     /// Something else in the request cannot be.
     #[error("{0}")]
     BadRequest(String),
@@ -97,8 +111,10 @@ impl Fault {
             | Fault::BadRequest(_)
             | Fault::Malformed(_)
             | Fault::Undecodable(_) => StatusCode::BAD_REQUEST,
+            Fault::InvalidField { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Fault::LengthRequired => StatusCode::LENGTH_REQUIRED,
             Fault::WrongCredentials | Fault::CredentialsNeeded => StatusCode::UNAUTHORIZED,
-            Fault::WrongPassword | Fault::Disabled(_) | Fault::ForeignOrigin => {
+            Fault::WrongPassword | Fault::Disabled(_) | Fault::ForeignOrigin | Fault::BadLink => {
                 StatusCode::FORBIDDEN
             }
             Fault::TooManyGuesses { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -131,6 +147,9 @@ impl Fault {
             | Fault::MethodNotAllowed(_)
             | Fault::MissingParameter(_)
             | Fault::InvalidParameter(_)
+            | Fault::InvalidField { .. }
+            | Fault::LengthRequired
+            | Fault::BadLink
             | Fault::BadRequest(_)
             | Fault::Malformed(_)
             | Fault::Undecodable(_)

@@ -10,5 +10,5 @@ mod verified;
 
 pub use hasher::{HashError, Hasher};
 pub use throttle::Throttle;
-pub use token::{hash_of, new_password, new_token};
+pub use token::{hash_of, new_key, new_password, new_token};
 pub use verified::{Generation, Secret, Verified};

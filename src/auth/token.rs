@@ -24,6 +24,16 @@ pub fn hash_of(token: &str) -> [u8; 32] {
     Sha256::digest(token).into()
 }
 
+/// A key of 256 random bits.
+///
+/// # Errors
+/// If the system has no random numbers.
+pub fn new_key() -> Result<[u8; 32], getrandom::Error> {
+    let mut key = [0; 32];
+    getrandom::fill(&mut key)?;
+    Ok(key)
+}
+
 /// A password of 120 random bits, of letters and digits that are not easily mistaken for each other.
 ///
 /// # Errors

@@ -175,9 +175,11 @@ mod tests {
     fn user(id: i64) -> Arc<User> {
         Arc::new(User {
             id: UserId::new(id).unwrap(),
+            uuid: uuid::Uuid::nil(),
             name: format!("user{id}"),
             full_name: String::new(),
             email: None,
+            matric_no: None,
             role: Role::Viewer,
             access: Access::Active,
             created_at: NOW,

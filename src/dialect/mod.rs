@@ -5,7 +5,12 @@
 //! much has to be refused before the body is read: the head becomes a [`Plan`], and the plan's [`Finish`] turns the body
 //! into a [`Call`]. The call carries the closure that will say its answer, so an answer cannot meet the wrong question.
 
+mod contents;
+mod link;
 mod mindtouch;
+mod redu;
+
+pub use link::LinkKey;
 
 use crate::config::{Limits, Privacy};
 use crate::fault::Fault;
@@ -13,19 +18,19 @@ use crate::fault::Fault;
 use crate::http::AnswerBody;
 use crate::http::{Answer, Head};
 use crate::model::{
-    Access, Address, Batch, Body, Content, File, FileHistory, FileView, FoundPage, Group, GroupId,
-    ListQuery, Listing, NodeId, Outcome, PageSearch, PageView, Permissions, Place, Principal,
-    Property, PropertyKey, PropertyName, Revision, Right, Role, Timestamp, User, UserChange,
-    UserId,
+    Access, Address, Batch, Body, Content, Entries, Entry, File, FileHistory, FileView, FoundPage,
+    Group, GroupId, ListQuery, Listing, Member, NodeId, NodeKind, Outcome, PageSearch, PageView,
+    Permissions, Place, Principal, Property, PropertyKey, PropertyName, Revision, Right, Role,
+    Timestamp, User, UserChange, UserId, Users,
 };
 use bytes::Bytes;
-use http::Method;
+use http::{HeaderMap, Method};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use uuid::Uuid;
 
 /// All dialects. The first one that claims a path answers it; the last one claims every path.
-pub static DIALECTS: [&dyn Dialect; 1] = [&mindtouch::MindTouch];
+pub static DIALECTS: [&dyn Dialect; 2] = [&redu::Redu, &mindtouch::MindTouch];
 
 /// One protocol.
 pub trait Dialect: Sync {
@@ -119,6 +124,10 @@ pub enum Need {
     Right(Right),
     /// Somebody who may read the page at the address, or say who may do what there.
     Permissions,
+    /// Somebody who has this right there by a role in a space; outside of spaces, an administrator of the site.
+    Inside(Right),
+    /// Somebody who may write properties there, be it only comments.
+    Properties,
     /// Somebody who may write the page at the address or, if it is not there, make one on the nearest one above.
     PageWriting,
 }
@@ -144,6 +153,17 @@ pub enum BodyPlan {
         /// What to say if it has more.
         too_large: String,
     },
+    /// It is a form of several parts, and the first one that is wanted is a content. The request has to say its length.
+    Part {
+        /// What stands between the parts; or what is wrong with the media type.
+        boundary: Result<String, Fault>,
+        /// Whether a part with this head is the one.
+        is_wanted: fn(&HeaderMap) -> bool,
+        /// The most bytes that the content may have.
+        bytes_max: u64,
+        /// What to say if it has more.
+        too_large: String,
+    },
 }
 
 /// What a request is answered with, apart from what it says itself.
@@ -159,8 +179,10 @@ pub struct Context {
     pub base: Arc<str>,
     /// What of an account the one who asks gets to see.
     pub privacy: Privacy,
-    /// A name that no node has yet.
-    pub uuid: Uuid,
+    /// A random number of this process, from which the names of new nodes follow.
+    pub seed: Uuid,
+    /// With what links are signed.
+    pub links: Arc<LinkKey>,
     /// The number of the request.
     pub request: u64,
 }
@@ -174,12 +196,19 @@ impl Context {
         self.place.ok_or_else(|| self.impossible())
     }
 
-    /// So many names that no node has yet: all follow from the one of the request, so that to decide the batch again
-    /// gives the same.
+    /// A name that no node has yet.
+    #[must_use]
+    pub fn uuid(&self) -> Uuid {
+        self.uuids(1).pop().unwrap_or_default()
+    }
+
+    /// So many names that no node has yet: all follow from the number of the request and a random one of the process, for
+    /// others cost a call into the kernel each.
     #[must_use]
     pub fn uuids(&self, count: usize) -> Vec<Uuid> {
         let nth = |number: usize| {
-            let mut hash = Sha256::new_with_prefix(self.uuid);
+            let mut hash = Sha256::new_with_prefix(self.seed);
+            hash.update(self.request.to_be_bytes());
             hash.update(number.to_be_bytes());
             let mut bytes = [0; 16];
             bytes.copy_from_slice(&hash.finalize()[..16]);
@@ -209,6 +238,19 @@ pub enum Payload {
         /// How many.
         size: u64,
     },
+    /// The part of a form that was wanted; `None`: there was none.
+    Part(Option<Part>),
+}
+
+/// A part of a form.
+#[derive(Debug)]
+pub struct Part {
+    /// Its head.
+    pub headers: HeaderMap,
+    /// The bytes, or where they lie.
+    pub body: Body,
+    /// How many.
+    pub size: u64,
 }
 
 /// Says what the answer is, or what else has to be asked first.
@@ -309,6 +351,44 @@ pub enum Call {
         /// Says them.
         reply: Reply<Vec<FoundPage>>,
     },
+    /// About accounts and groups.
+    People(People),
+    /// To find a resource only now, after the body was read, and ask for what somebody must be there.
+    Locate {
+        /// Where.
+        address: Address,
+        /// What the one who asks must be.
+        need: Need,
+        /// Goes on.
+        reply: Reply<Place>,
+    },
+    /// For a space, folder or file.
+    Entry {
+        /// Which.
+        id: NodeId,
+        /// Says it.
+        reply: Reply<Shown>,
+    },
+    /// For the folders or the files in a space or a folder.
+    Entries {
+        /// Which space or folder.
+        of: NodeId,
+        /// Folders or files.
+        kind: NodeKind,
+        /// Says them.
+        reply: Reply<Entries>,
+    },
+    /// For a file that is shown to whoever has a link; the reply looks at the link.
+    Linked {
+        /// Which.
+        id: NodeId,
+        /// Says it.
+        reply: Reply<Shown>,
+    },
+}
+
+/// What to ask about accounts and groups, and how to say the answer.
+pub enum People {
     /// For an account.
     User {
         /// Which.
@@ -349,12 +429,14 @@ pub enum Call {
         /// Says them.
         reply: Reply<Vec<Group>>,
     },
-    /// To make a group for the whole site.
+    /// To make a group.
     AddGroup {
+        /// The space that it is for; `None`: the whole site.
+        space: Option<NodeId>,
         /// What it is called.
         name: String,
         /// Who is in it.
-        members: Vec<UserId>,
+        members: Vec<Member>,
         /// Says what it has become.
         reply: Reply<Group>,
     },
@@ -385,6 +467,15 @@ pub enum Call {
     },
 }
 
+/// A space, folder or file.
+#[derive(Debug)]
+pub struct Shown {
+    /// What it is.
+    pub entry: Entry,
+    /// Who made it.
+    pub users: Users,
+}
+
 /// An account to be made.
 #[derive(Debug)]
 pub struct NewUser {
@@ -394,6 +485,8 @@ pub struct NewUser {
     pub full_name: String,
     /// The owner's address.
     pub email: Option<String>,
+    /// The owner's number at a school.
+    pub matric_no: Option<String>,
     /// What it may do.
     pub role: Role,
     /// Whether it may be used.
@@ -422,19 +515,14 @@ impl std::fmt::Debug for Call {
             Call::FileView { .. } => "FileView",
             Call::FilesOn { .. } => "FilesOn",
             Call::FileHistory { .. } => "FileHistory",
-            Call::User { .. } => "User",
-            Call::Users { .. } => "Users",
-            Call::AddUser { .. } => "AddUser",
-            Call::ChangeUser { .. } => "ChangeUser",
             Call::Page { .. } => "Page",
             Call::Permissions { .. } => "Permissions",
             Call::PagesWith { .. } => "PagesWith",
-            Call::Group { .. } => "Group",
-            Call::Groups { .. } => "Groups",
-            Call::AddGroup { .. } => "AddGroup",
-            Call::SetMembers { .. } => "SetMembers",
-            Call::SetPassword { .. } => "SetPassword",
-            Call::IssueToken { .. } => "IssueToken",
+            Call::People(_) => "People",
+            Call::Locate { .. } => "Locate",
+            Call::Entry { .. } => "Entry",
+            Call::Entries { .. } => "Entries",
+            Call::Linked { .. } => "Linked",
         })
     }
 }

@@ -4,11 +4,13 @@
 //! and randomness, so that deciding it anywhere, any number of times, comes to the same.
 
 use super::{
-    Charset, Content, Denied, Etag, File, FileDescription, Grantee, Language, MediaType, NameFault,
-    NewPage, NodeName, Page, Permissions, Principal, PropertyId, PropertyKey, PropertyName,
-    ResourceId, Revision, Right, Timestamp, UserId,
+    AccessList, Charset, Content, Denied, Etag, Extensions, File, FileDescription, Grantee,
+    Language, MediaType, NameFault, NewNode, NodeName, Page, Permissions, Principal, PropertyId,
+    PropertyKey, PropertyName, ROOT_FOLDER, ResourceId, Revision, Right, SpaceRole, Timestamp,
+    User, UserId, is_comment,
 };
 use std::collections::HashSet;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// Changes that are made together or, if the machine fails, not at all. A change that is refused does not hinder the
@@ -66,7 +68,7 @@ pub struct Change {
     pub edit: Edit,
 }
 
-/// What to do with one property, page or file.
+/// What to do with one property or one node of the tree.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Edit {
     /// Create a property or write its next revision.
@@ -93,7 +95,7 @@ pub enum Edit {
         /// What the request demands of the state.
         demand: Option<Demand>,
     },
-    /// Delete a file; its properties cannot be reached any more.
+    /// Delete a file, or a folder with all that is in it; their properties cannot be reached any more.
     Remove {
         /// What the request demands of the state.
         demand: Option<Demand>,
@@ -102,6 +104,18 @@ pub enum Edit {
     WritePage(WritePage),
     /// Say who may do what on a page; `None`: what is said above it.
     SetPermissions(Option<Permissions>),
+    /// Make a space with its first folder.
+    AddSpace(NewSpace),
+    /// Make a folder in a space or a folder.
+    AddFolder(NewNode),
+    /// Give a folder another name.
+    Rename(NodeName),
+    /// Put a new file into a folder, whatever others there are of this name.
+    AddFile(AddFile),
+    /// Enroll somebody in a space, or say that nobody is enrolled there under this name.
+    Enroll(Enroll),
+    /// Say who has access to a folder; `None`: what is said above it.
+    SetAccess(Option<AccessList>),
 }
 
 impl Edit {
@@ -115,23 +129,47 @@ impl Edit {
             | Edit::Revise { .. }
             | Edit::Remove { .. }
             | Edit::WritePage(_)
-            | Edit::SetPermissions(_) => None,
+            | Edit::SetPermissions(_)
+            | Edit::AddSpace(_)
+            | Edit::AddFolder(_)
+            | Edit::Rename(_)
+            | Edit::AddFile(_)
+            | Edit::Enroll(_)
+            | Edit::SetAccess(_) => None,
         }
+    }
+
+    /// Whether all that it can change are comments.
+    fn is_on_comments(&self) -> bool {
+        let alias = if let Edit::Delete(delete) = self {
+            delete.alias.as_ref().map(PropertyName::as_str)
+        } else {
+            None
+        };
+        let is_comment = |name: Option<&str>| name.is_none_or(is_comment);
+        self.property_name().is_some() && is_comment(self.property_name()) && is_comment(alias)
     }
 
     /// What the principal must be allowed to do on the resource; `None` if that depends on what is there.
     #[must_use]
     pub fn right(&self) -> Option<Right> {
         match self {
+            Edit::Put(_) | Edit::Delete(_) | Edit::Refused { .. } if self.is_on_comments() => {
+                Some(Right::Comment)
+            }
             Edit::Put(_)
             | Edit::Delete(_)
             | Edit::Refused { .. }
             | Edit::SetLanguage(_)
             | Edit::Upload(_)
             | Edit::Revise { .. }
-            | Edit::Remove { .. } => Some(Right::Update),
-            Edit::WritePage(_) => None,
-            Edit::SetPermissions(_) => Some(Right::ChangePermissions),
+            | Edit::Rename(_) => Some(Right::Update),
+            Edit::WritePage(_) | Edit::Remove { .. } => None,
+            Edit::SetPermissions(_) | Edit::SetAccess(_) => Some(Right::ChangePermissions),
+            Edit::AddSpace(_) => Some(Right::Admin),
+            Edit::AddFolder(_) => Some(Right::Create),
+            Edit::AddFile(_) => Some(Right::Submit),
+            Edit::Enroll(_) => Some(Right::Enroll),
         }
     }
 
@@ -143,11 +181,17 @@ impl Edit {
             Edit::Upload(upload) => Some(&upload.content),
             Edit::Revise { content, .. } => Some(content),
             Edit::WritePage(write) => Some(&write.content),
+            Edit::AddFile(file) => Some(&file.content),
             Edit::Delete(_)
             | Edit::Refused { .. }
             | Edit::SetLanguage(_)
             | Edit::Remove { .. }
-            | Edit::SetPermissions(_) => None,
+            | Edit::SetPermissions(_)
+            | Edit::AddSpace(_)
+            | Edit::AddFolder(_)
+            | Edit::Rename(_)
+            | Edit::Enroll(_)
+            | Edit::SetAccess(_) => None,
         }
     }
 }
@@ -183,16 +227,14 @@ pub struct Delete {
 /// Put a file of this name on a page.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Upload {
-    /// What the file is called.
-    pub name: NodeName,
+    /// The file.
+    pub file: NewNode,
     /// What is in it.
     pub content: Content,
     /// What becomes of its description.
     pub description: FileDescription,
     /// What the request demands of the state.
     pub demand: Option<Demand>,
-    /// The name in all other systems, should the file be new.
-    pub uuid: Uuid,
 }
 
 /// Write a page (`mindtouch.md` §14).
@@ -200,13 +242,54 @@ pub struct Upload {
 pub struct WritePage {
     /// The levels from the resource of the change down to the page; empty: it is that page. Those that are not there are
     /// made.
-    pub below: Vec<NewPage>,
+    pub below: Vec<NewNode>,
     /// What is in the page.
     pub content: Content,
     /// Which revision of it the writer has seen.
     pub seen: Option<PageSeen>,
     /// What the request demands of the state.
     pub demand: Option<Demand>,
+}
+
+/// Make a space (`dialects-common.md` §1).
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewSpace {
+    /// The space.
+    pub space: NewNode,
+    /// Its first folder, which stays as long as the space.
+    pub root: NewNode,
+}
+
+impl NewSpace {
+    /// A space of this name, with its first folder.
+    #[must_use]
+    pub fn named(name: NodeName, [space, root]: [Uuid; 2]) -> Option<Self> {
+        Some(NewSpace {
+            space: NewNode { name, uuid: space },
+            root: NewNode {
+                name: ROOT_FOLDER.parse().ok()?,
+                uuid: root,
+            },
+        })
+    }
+}
+
+/// Put a new file into a folder (`redu.md` §4).
+#[derive(Clone, Debug, PartialEq)]
+pub struct AddFile {
+    /// The file.
+    pub file: NewNode,
+    /// What is in it.
+    pub content: Content,
+}
+
+/// Enroll somebody in a space (`dialects-common.md` §5).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Enroll {
+    /// Whom: what is typed to sign in, in any case.
+    pub login: String,
+    /// As what; `None`: not any more.
+    pub role: Option<SpaceRole>,
 }
 
 /// Which revision of a page its writer has seen.
@@ -292,15 +375,28 @@ pub enum Done {
     Uploaded {
         /// The file.
         file: File,
-        /// Its description, if that was written as well.
-        description: Option<Property>,
+        /// A property of it, if one was written as well: its description, or that it is late.
+        property: Option<Property>,
+        /// Whether it was put there by somebody whose role was member or less.
+        submitted: bool,
     },
-    /// A file was deleted.
+    /// A file or a folder was deleted.
     Removed,
-    /// A page has a new revision. Those above it that had to be made come before it; a first revision is a new page.
+    /// A page, space or folder has a new revision. Those above it that had to be made come before it; a first revision is a new page.
     PageWritten(Vec<Page>),
     /// The permissions of a page were set.
     PermissionsSet,
+    /// Somebody was enrolled, or is not any more.
+    Enrolled {
+        /// Who.
+        user: Arc<User>,
+        /// As what.
+        role: Option<SpaceRole>,
+        /// As what before.
+        was: Option<SpaceRole>,
+    },
+    /// It was said who has access to a folder.
+    AccessSet,
 }
 
 /// An expected no. Alone it concerns one change; as the answer to a batch it concerns all of it.
@@ -318,6 +414,38 @@ pub enum Refusal {
     /// The file has no such revision.
     #[error("no such revision")]
     NoSuchRevision,
+    /// There is no such folder.
+    #[error("no such folder")]
+    NoSuchFolder,
+    /// There is no such space.
+    #[error("no such space")]
+    NoSuchSpace,
+    /// The first folder of a space stays as long as the space.
+    #[error("the first folder of a space cannot be deleted")]
+    RootFolder,
+    /// A folder would lie deeper than folders may.
+    #[error("folders have at most {max} levels")]
+    TooDeep {
+        /// How many levels there may be.
+        max: usize,
+    },
+    /// The folder takes other files of its members.
+    #[error("the folder takes only files of these types: {0}")]
+    FileType(Extensions),
+    /// Nobody of this name is enrolled in the space.
+    #[error("'{0}' is not enrolled in the space")]
+    NotEnrolled(String),
+    /// There is no account that somebody signs in with so.
+    #[error("there is no user '{0}'")]
+    NoSuchLogin(String),
+    /// Nobody gives a role that is above the own one.
+    #[error("only somebody with a higher role can give the role {}", .0.name())]
+    RoleAboveOwn(SpaceRole),
+    /// Access cannot follow from there.
+    #[error(
+        "access follows only from a folder or the space itself in the same space, and not in a circle"
+    )]
+    BadInheritance,
     /// There is no such user.
     #[error("no such user")]
     NoSuchUser,
@@ -422,6 +550,14 @@ pub enum Invalid {
     ValueTooLarge {
         /// How many bytes it may have.
         max: u64,
+    },
+    /// It is a setting, and its value has not the form that it has to have.
+    #[error("'{property}' is a setting: {what}")]
+    Setting {
+        /// The property.
+        property: String,
+        /// What its value has to be.
+        what: String,
     },
     /// The description is too long.
     #[error("a description has at most {max} characters")]

@@ -4,14 +4,21 @@
 //! on the meaning of a write, and every rule of `mindtouch.md` §6 and §7 that depends on what is stored stands in this
 //! file. What a request alone shows to be wrong (a bad name, no media type) was refused before and rides along.
 
+mod conditions;
+mod files;
+mod pages;
+mod spaces;
+#[cfg(test)]
+mod tests;
+
+use self::conditions::{meet, meet_file, stale};
 use super::{
-    Batch, Change, Content, DESCRIPTION_PROPERTY, Delete, Demand, Done, Edit, File,
-    FileDescription, Grantee, MediaType, NodeId, NodeName, Outcome, Page, PageSeen, Place,
-    Precondition, Principal, Property, PropertyId, PropertyKey, PropertyName, Put, Refusal,
-    ResourceId, Revision, Right, Timestamp, Upload, WritePage,
+    Batch, Change, Content, Delete, Done, Edit, Extensions, File, Grantee, NodeId, NodeKind,
+    Outcome, Page, Place, Precondition, Principal, Property, PropertyId, PropertyKey, Put, Refusal,
+    ResourceId, Revision, Right, SpaceRole, Timestamp, User, UserId, check_setting,
 };
-use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What is there, as far as a batch concerns it.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +27,8 @@ pub struct Snapshot {
     pub places: BTreeMap<ResourceId, Result<Place, Refusal>>,
     /// For each change, in order, what it meets.
     pub found: Vec<Found>,
+    /// Who made the comments that are to be changed, where the principal may change only the own ones.
+    pub makers: BTreeMap<PropertyId, UserId>,
     /// The ids that have not been given out.
     pub next: NextIds,
 }
@@ -49,15 +58,54 @@ pub enum Found {
         /// How many levels from there on are not there.
         missing: usize,
     },
-    /// Of an [`Edit::SetPermissions`]: a user or a group in it that is not there.
+    /// Of an [`Edit::SetPermissions`] or [`Edit::SetAccess`]: a user or a group in it that is not there.
     Unknown(Grantee),
+    /// The space or folder of an [`Edit::Rename`] or [`Edit::Remove`].
+    Folder {
+        /// The folder at its newest revision.
+        folder: Box<Page>,
+        /// Whether it is the first one of its space.
+        is_first: bool,
+    },
+    /// Of an [`Edit::AddFile`]: what the folder takes of its members, and whether it would be late.
+    Submission {
+        /// The extensions that files may have.
+        extensions: Extensions,
+        /// Until when they are in time.
+        deadline: Option<Timestamp>,
+    },
+    /// Of an [`Edit::Enroll`]: the account, and its role in the space.
+    Account(Arc<User>, Option<SpaceRole>),
+    /// Of an [`Edit::SetAccess`]: access cannot follow from where it says.
+    BadInheritance,
 }
 
 impl Found {
     fn property(&self) -> Option<&Property> {
         match self {
             Found::Property(head) => Some(head),
-            Found::Nothing | Found::File { .. } | Found::Page { .. } | Found::Unknown(_) => None,
+            Found::Nothing
+            | Found::File { .. }
+            | Found::Page { .. }
+            | Found::Unknown(_)
+            | Found::Folder { .. }
+            | Found::Submission { .. }
+            | Found::Account(..)
+            | Found::BadInheritance => None,
+        }
+    }
+
+    fn file(&self) -> Option<&File> {
+        match self {
+            Found::File { file, .. } => Some(file),
+            Found::Nothing
+            | Found::Property(_)
+            | Found::Page { .. }
+            | Found::Unknown(_)
+            | Found::Folder { .. }
+            | Found::Submission { .. }
+            | Found::Account(..)
+            | Found::BadInheritance => None,
         }
     }
 }
@@ -94,14 +142,24 @@ pub fn decide(snapshot: &Snapshot, batch: &Batch) -> Result<(Vec<Outcome>, NextI
         place.as_ref().map_err(Clone::clone)?;
     }
     let mut allowed = None;
-    for change in batch.changes() {
+    for (change, found) in batch.changes().iter().zip(&snapshot.found) {
         let need = change.edit.right().map(|right| (change.resource, right));
+        let Some((resource, right)) = need else {
+            continue;
+        };
+        let Some(Ok(place)) = snapshot.places.get(&resource) else {
+            continue;
+        };
         // Mostly all changes of a batch need the same.
-        if let (Some((resource, right)), true) = (need, need != allowed)
-            && let Some(Ok(place)) = snapshot.places.get(&resource)
-        {
+        if need != allowed {
             place.allow(&batch.by, right)?;
             allowed = need;
+        }
+        // Who may do no more than comment may change the own comments.
+        if let (Right::Comment, Some(head)) = (right, found.property())
+            && snapshot.makers.get(&head.id) != Some(&batch.by.id())
+        {
+            place.allow(&batch.by, Right::Update)?;
         }
     }
     let mut decision = Decision {
@@ -128,13 +186,22 @@ struct Decision<'a> {
 impl Decision<'_> {
     fn outcome(&mut self, change: &Change, found: &Found) -> Outcome {
         match &change.edit {
-            Edit::Put(put) => self.put(change.resource, put, found.property()),
+            Edit::Put(put) => {
+                if let Some(kind) = self.place(change.resource).and_then(|place| place.kind) {
+                    check_setting(kind, &put.name, &put.content)?;
+                }
+                self.put(change.resource, put, found.property())
+            }
             Edit::Delete(delete) => self.delete(delete, found.property()),
             Edit::Refused { refusal, .. } => Err(refusal.clone()),
             Edit::SetLanguage(_) => self.page(change.resource).map(|_| Done::LanguageSet),
             Edit::Upload(upload) => {
                 let page = self.page(change.resource)?;
-                meet_file(upload.demand.as_ref(), found, &upload.name)?;
+                // What lies directly in a space are folders.
+                if self.kind(change.resource) == Some(NodeKind::Space) {
+                    return Err(Refusal::NoSuchPage);
+                }
+                meet_file(upload.demand.as_ref(), found, &upload.file.name)?;
                 Ok(self.upload(page, upload, found))
             }
             Edit::Revise {
@@ -142,32 +209,41 @@ impl Decision<'_> {
                 rename,
                 demand,
             } => self.revise(content, rename.as_ref(), demand.as_ref(), found),
-            Edit::Remove { demand } => match found {
-                Found::File { file, .. } => {
-                    meet_file(demand.as_ref(), found, &file.name)?;
-                    Ok(Done::Removed)
-                }
-                Found::Nothing | Found::Property(_) | Found::Page { .. } | Found::Unknown(_) => {
-                    Err(Refusal::NoSuchFile)
-                }
-            },
+            Edit::Remove { demand } => self.remove(change.resource, demand.as_ref(), found),
             Edit::WritePage(write) => self.write_page(write, found),
-            Edit::SetPermissions(_) => match found {
-                Found::Unknown(grantee) => Err(Refusal::NoSuchGrantee(*grantee)),
-                Found::Nothing | Found::Property(_) | Found::File { .. } | Found::Page { .. } => {
-                    self.page(change.resource).map(|_| Done::PermissionsSet)
+            Edit::SetPermissions(_) => {
+                if let Found::Unknown(grantee) = found {
+                    return Err(Refusal::NoSuchGrantee(*grantee));
                 }
-            },
+                match self.kind(change.resource) {
+                    Some(NodeKind::Page) => Ok(Done::PermissionsSet),
+                    Some(NodeKind::Space | NodeKind::Folder | NodeKind::File) | None => {
+                        Err(Refusal::NoSuchPage)
+                    }
+                }
+            }
+            Edit::AddSpace(new) => Ok(self.add_space(new)),
+            Edit::AddFolder(new) => self.add_folder(change.resource, new),
+            Edit::Rename(name) => self.rename(name, found),
+            Edit::AddFile(new) => self.add_file(change.resource, new, found),
+            Edit::Enroll(enroll) => self.enroll(change.resource, enroll, found),
+            Edit::SetAccess(access) => self.set_access(change.resource, access.as_ref(), found),
         }
+    }
+
+    /// The place of a resource that is there.
+    fn place(&self, resource: ResourceId) -> Option<&Place> {
+        self.places.get(&resource)?.as_ref().ok()
+    }
+
+    /// What kind of node a resource is.
+    fn kind(&self, resource: ResourceId) -> Option<NodeKind> {
+        self.place(resource)?.kind
     }
 
     /// The page that a resource is: nothing else has a language, and files lie on nothing else.
     fn page(&self, resource: ResourceId) -> Result<NodeId, Refusal> {
-        let place = self
-            .places
-            .get(&resource)
-            .and_then(|place| place.as_ref().ok());
-        place
+        self.place(resource)
             .and_then(|place| place.page)
             .filter(|&id| resource == ResourceId::Node(id))
             .ok_or(Refusal::NoSuchPage)
@@ -211,152 +287,6 @@ impl Decision<'_> {
         }
     }
 
-    fn upload(&mut self, page: NodeId, upload: &Upload, found: &Found) -> Done {
-        let (file, head) = match found {
-            Found::File {
-                file, description, ..
-            } => (
-                self.next_revision(file, &upload.content, None),
-                description.as_ref(),
-            ),
-            Found::Nothing | Found::Property(_) | Found::Page { .. } | Found::Unknown(_) => {
-                (self.new_file(page, upload), None)
-            }
-        };
-        let description = match &upload.description {
-            FileDescription::Keep => None,
-            FileDescription::Set(text) => self.describe(file.id, text, head),
-        };
-        Done::Uploaded { file, description }
-    }
-
-    fn revise(
-        &mut self,
-        content: &Content,
-        rename: Option<&NodeName>,
-        demand: Option<&Demand>,
-        found: &Found,
-    ) -> Outcome {
-        if let Found::File { file, .. } = found {
-            meet_file(demand, found, &file.name)?;
-        }
-        match found {
-            Found::Nothing | Found::Property(_) | Found::Page { .. } | Found::Unknown(_) => {
-                Err(Refusal::NoSuchFile)
-            }
-            Found::File {
-                file,
-                name_taken: true,
-                ..
-            } => Err(Refusal::FileNameTaken(rename.unwrap_or(&file.name).clone())),
-            Found::File { file, .. } => Ok(Done::Uploaded {
-                file: self.next_revision(file, content, rename),
-                description: None,
-            }),
-        }
-    }
-
-    fn new_file(&mut self, parent: NodeId, upload: &Upload) -> File {
-        File {
-            id: self.next.take_node(),
-            uuid: upload.uuid,
-            parent,
-            name: upload.name.clone(),
-            revision: Revision::FIRST,
-            content: upload.content.clone(),
-            modified_at: self.at,
-            modified_by: self.by.id(),
-        }
-    }
-
-    fn next_revision(&self, file: &File, content: &Content, rename: Option<&NodeName>) -> File {
-        File {
-            revision: file.revision.next(),
-            name: rename.unwrap_or(&file.name).clone(),
-            content: content.clone(),
-            modified_at: self.at,
-            modified_by: self.by.id(),
-            ..file.clone()
-        }
-    }
-
-    /// The next revision of a page; or the first one, and those of the pages above it that are not there either.
-    fn write_page(&mut self, write: &WritePage, found: &Found) -> Outcome {
-        let Found::Page {
-            page,
-            place,
-            missing,
-        } = found
-        else {
-            return Err(Refusal::NoSuchPage);
-        };
-        let to_make = &write.below[write.below.len().saturating_sub(*missing)..];
-        if to_make.is_empty() {
-            place.allow(self.by, Right::Update)?;
-            let last = page.modified_at;
-            let taken = Refusal::PageChanged { last: Some(last) };
-            meet_node(
-                write.demand.as_ref(),
-                Some(page.etag()),
-                taken,
-                Refusal::NoSuchPage,
-            )?;
-            match write.seen {
-                // Whoever demands a certain revision has seen it.
-                _ if matches!(write.demand, Some(Demand::OneOf(_) | Demand::Present)) => {}
-                Some(PageSeen::Any) => {}
-                Some(PageSeen::At(at)) if at.seconds() == last.seconds() => {}
-                Some(PageSeen::At(_)) | None => {
-                    return Err(Refusal::PageChanged { last: Some(last) });
-                }
-            }
-            return Ok(Done::PageWritten(vec![Page {
-                revision: page.revision.next(),
-                content: write.content.clone(),
-                modified_at: self.at,
-                modified_by: self.by.id(),
-                ..Page::clone(page)
-            }]));
-        }
-        place.allow(self.by, Right::Create)?;
-        let missing = Refusal::PageChanged { last: None };
-        meet_node(write.demand.as_ref(), None, missing.clone(), missing)?;
-        let (mut parent, mut pages) = (page.id, Vec::new());
-        for (number, new) in to_make.iter().enumerate() {
-            let id = self.next.take_node();
-            let is_last = number + 1 == to_make.len();
-            pages.push(Page {
-                id,
-                uuid: new.uuid,
-                parent: Some(parent),
-                name: new.name.clone(),
-                revision: Revision::FIRST,
-                content: if is_last {
-                    write.content.clone()
-                } else {
-                    Content::inline(MediaType::text_utf8(), Bytes::new())
-                },
-                modified_at: self.at,
-                modified_by: self.by.id(),
-            });
-            parent = id;
-        }
-        Ok(Done::PageWritten(pages))
-    }
-
-    fn describe(&mut self, file: NodeId, text: &str, head: Option<&Property>) -> Option<Property> {
-        let name: PropertyName = DESCRIPTION_PROPERTY.parse().ok()?;
-        let key = PropertyKey {
-            resource: ResourceId::Node(file),
-            name,
-        };
-        let content = Content::inline(
-            MediaType::text_utf8(),
-            Bytes::copy_from_slice(text.as_bytes()),
-        );
-        Some(self.written(key, head, content, String::new()))
-    }
-
     /// The revision of a property that follows `head`, or the first one.
     fn written(
         &mut self,
@@ -373,1109 +303,6 @@ impl Decision<'_> {
             description,
             modified_at: self.at,
             modified_by: self.by.id(),
-        }
-    }
-}
-
-fn stale(given: Option<&str>, head: &Property) -> Refusal {
-    Refusal::Stale {
-        given: given.unwrap_or_default().to_owned(),
-        property: head.id,
-    }
-}
-
-fn meet(
-    demand: Option<&Demand>,
-    name: &PropertyName,
-    head: Option<&Property>,
-) -> Result<(), Refusal> {
-    let refusal = match (demand, head) {
-        (None, _) | (Some(Demand::Present), Some(_)) | (Some(Demand::Absent), None) => {
-            return Ok(());
-        }
-        (Some(Demand::OneOf(etags)), Some(head))
-            if etags.iter().any(|given| head.etag().is(given)) =>
-        {
-            return Ok(());
-        }
-        (Some(Demand::OneOf(etags)), Some(head)) => stale(Some(&etags.join(", ")), head),
-        (Some(Demand::Present | Demand::OneOf(_) | Demand::Never(_)), None) => {
-            Refusal::UnexpectedEtag
-        }
-        (Some(Demand::Never(etags)), Some(head))
-            if !etags.is_empty() && !etags.iter().any(|given| head.etag().is(given)) =>
-        {
-            stale(Some(&etags.join(", ")), head)
-        }
-        (Some(Demand::NoneOf(etags)), head)
-            if !head.is_some_and(|head| etags.iter().any(|given| head.etag().is(given))) =>
-        {
-            return Ok(());
-        }
-        (Some(Demand::Absent | Demand::NoneOf(_) | Demand::Never(_)), _) => {
-            Refusal::PropertyExists(name.clone())
-        }
-    };
-    Err(Refusal::Unmet(Box::new(refusal)))
-}
-
-/// The same for a file, by the etag of its newest revision.
-fn meet_file(demand: Option<&Demand>, found: &Found, name: &NodeName) -> Result<(), Refusal> {
-    let etag = match found {
-        Found::File { file, .. } => Some(file.etag()),
-        Found::Nothing | Found::Property(_) | Found::Page { .. } | Found::Unknown(_) => None,
-    };
-    let missing = Refusal::NoSuchFile;
-    meet_node(demand, etag, Refusal::FileNameTaken(name.clone()), missing)
-}
-
-/// The same for a page or a file that has this etag, if it is there; and what to say if it is there and must not be, and
-/// the other way about.
-fn meet_node(
-    demand: Option<&Demand>,
-    etag: Option<String>,
-    taken: Refusal,
-    missing: Refusal,
-) -> Result<(), Refusal> {
-    let is_met = match (demand, &etag) {
-        (None, _) => true,
-        (Some(Demand::Present), etag) => etag.is_some(),
-        (Some(Demand::Absent), etag) => etag.is_none(),
-        (Some(Demand::OneOf(etags)), Some(etag)) => etags.contains(etag),
-        (Some(Demand::NoneOf(etags)), Some(etag)) => !etags.contains(etag),
-        (Some(Demand::OneOf(_)), None) | (Some(Demand::Never(_)), _) => false,
-        (Some(Demand::NoneOf(_)), None) => true,
-    };
-    if is_met {
-        return Ok(());
-    }
-    Err(Refusal::Unmet(Box::new(match (demand, etag) {
-        (Some(Demand::Absent), _) => taken,
-        (_, Some(etag)) => Refusal::StaleNode { etag },
-        (_, None) => missing,
-    })))
-}
-
-#[cfg(test)]
-mod tests {
-
-    use super::super::principal::tests::principal;
-    use super::super::{Invalid, NameFault, Role};
-    use super::*;
-    use crate::model::Denied;
-    use proptest::prelude::*;
-    use proptest::sample::subsequence;
-    use uuid::Uuid;
-
-    const PAGE: ResourceId = ResourceId::Node(NodeId::HOME);
-    const NEXT: NextIds = NextIds {
-        property: property_id(40),
-        node: node_id(20),
-    };
-    /// The etags of [`head`] and of what was there before it.
-    const RIGHT: &str = "5.r7_ts1970-01-01T00:00:03Z";
-    const STALE: &str = "5.r6_ts1970-01-01T00:00:02Z";
-
-    const fn property_id(number: i64) -> PropertyId {
-        match PropertyId::new(number) {
-            Some(id) => id,
-            None => panic!("an id is at least 1"),
-        }
-    }
-
-    const fn node_id(number: i64) -> NodeId {
-        match NodeId::new(number) {
-            Some(id) => id,
-            None => panic!("an id is at least 1"),
-        }
-    }
-
-    fn writer() -> Principal {
-        principal(3, Role::Contributor)
-    }
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_millis(seconds * 1000)
-    }
-
-    fn name(text: &str) -> PropertyName {
-        text.parse().unwrap()
-    }
-
-    fn content(text: &str) -> Content {
-        Content::inline(
-            MediaType::text_utf8(),
-            Bytes::copy_from_slice(text.as_bytes()),
-        )
-    }
-
-    fn key(text: &str) -> PropertyKey {
-        PropertyKey {
-            resource: PAGE,
-            name: name(text),
-        }
-    }
-
-    /// The property `a` at revision 7, of another user.
-    fn head() -> Property {
-        Property {
-            id: property_id(5),
-            key: key("a"),
-            revision: Revision::new(7).unwrap(),
-            content: content("old"),
-            description: "why".to_owned(),
-            modified_at: at(3),
-            modified_by: principal(4, Role::Admin).id(),
-        }
-    }
-
-    fn put(demand: Option<Demand>, precondition: Precondition) -> Edit {
-        let description = "because".to_owned();
-        Edit::Put(Put {
-            name: name("a"),
-            content: content("new"),
-            description,
-            demand,
-            precondition,
-        })
-    }
-
-    fn delete(demand: Option<Demand>, etag: Option<&str>) -> Edit {
-        Edit::Delete(Delete {
-            name: name("a"),
-            alias: None,
-            demand,
-            etag: etag.map(str::to_owned),
-        })
-    }
-
-    fn seen(etag: &str) -> Precondition {
-        Precondition::Seen(Some(etag.to_owned()))
-    }
-
-    fn one_of(etags: &[&str]) -> Demand {
-        Demand::OneOf(etags.iter().map(|&etag| etag.to_owned()).collect())
-    }
-
-    fn stale_by(given: &str) -> Refusal {
-        Refusal::Stale {
-            given: given.to_owned(),
-            property: head().id,
-        }
-    }
-
-    fn unmet(refusal: Refusal) -> Refusal {
-        Refusal::Unmet(Box::new(refusal))
-    }
-
-    /// A page that may be written, or what else there is at a resource.
-    fn page_for(by: &Principal) -> Place {
-        Place {
-            resource: PAGE,
-            rights: by.user().role.rights(),
-            page: Some(NodeId::HOME),
-            missing: 0,
-        }
-    }
-
-    /// Decides one change by [`writer`] at second 9.
-    fn decided(place: Place, edit: Edit, found: Found) -> (Outcome, NextIds) {
-        let batch = Batch::of_one(writer(), at(9), place.resource, edit);
-        let places = BTreeMap::from([(place.resource, Ok(place))]);
-        let snapshot = Snapshot {
-            places,
-            found: vec![found],
-            next: NEXT,
-        };
-        let (outcomes, next) = decide(&snapshot, &batch).unwrap();
-        assert_eq!(outcomes.len(), 1);
-        (outcomes.into_iter().next().unwrap(), next)
-    }
-
-    /// Decides one change of a page: its revision or why there is none, and how many ids of properties it took.
-    fn check(edit: Edit, head: Option<Property>, expected: &Result<i64, Refusal>) {
-        let said = format!(
-            "{edit:?}\nwhere {} is",
-            if head.is_some() {
-                "the head"
-            } else {
-                "nothing"
-            }
-        );
-        let (outcome, next) = decided(
-            page_for(&writer()),
-            edit,
-            head.map_or(Found::Nothing, Found::Property),
-        );
-        let taken = i64::from(*expected == Ok(1));
-        assert_eq!(
-            next,
-            NextIds {
-                property: property_id(40 + taken),
-                ..NEXT
-            },
-            "{said}"
-        );
-        let revision = outcome.map(|done| match done {
-            Done::Put(property) | Done::Deleted(property) => property.revision.get(),
-            other @ (Done::LanguageSet
-            | Done::Uploaded { .. }
-            | Done::Removed
-            | Done::PageWritten(_)
-            | Done::PermissionsSet) => panic!("{other:?}"),
-        });
-        assert_eq!(revision, *expected, "{said}");
-    }
-
-    #[test]
-    fn what_must_not_be_there_is_not_written_over() {
-        let none_of = |etags: &[&str]| {
-            Some(Demand::NoneOf(
-                etags.iter().map(|&etag| etag.to_owned()).collect(),
-            ))
-        };
-        for (etags, found, expected) in [
-            (&[RIGHT][..], None, Ok(1)),
-            (&[STALE], Some(head()), Ok(8)),
-            (&[], Some(head()), Ok(8)),
-            (
-                &[STALE, RIGHT],
-                Some(head()),
-                Err(unmet(Refusal::PropertyExists("a".parse().unwrap()))),
-            ),
-        ] {
-            check(put(none_of(etags), Precondition::Any), found, &expected);
-        }
-    }
-
-    #[test]
-    fn a_file_is_changed_only_at_the_revision_that_is_demanded() {
-        let Found::File { file, .. } = found_file(None, false) else {
-            panic!("it is a file")
-        };
-        let (now, old) = (file.etag(), "9.r1_ts1970-01-01T00:00:00Z".to_owned());
-        let stale = || Err(unmet(Refusal::StaleNode { etag: now.clone() }));
-        for (demand, there, missing) in [
-            (None, Ok(()), Err(Refusal::NoSuchFile)),
-            (
-                Some(Demand::OneOf(vec![old.clone(), now.clone()])),
-                Ok(()),
-                Err(Refusal::NoSuchFile),
-            ),
-            (
-                Some(Demand::OneOf(vec![old.clone()])),
-                stale(),
-                Err(Refusal::NoSuchFile),
-            ),
-            (Some(Demand::Present), Ok(()), Err(Refusal::NoSuchFile)),
-            (
-                Some(Demand::Absent),
-                Err(unmet(Refusal::FileNameTaken(file.name.clone()))),
-                Err(Refusal::NoSuchFile),
-            ),
-            (
-                Some(Demand::NoneOf(vec![now.clone()])),
-                stale(),
-                Err(Refusal::NoSuchFile),
-            ),
-            (
-                Some(Demand::NoneOf(vec![old])),
-                Ok(()),
-                Err(Refusal::NoSuchFile),
-            ),
-        ] {
-            let place = page_for(&writer());
-            for (found, expected) in [(found_file(None, false), there), (Found::Nothing, missing)] {
-                let demand = demand.clone();
-                let (outcome, _) = decided(place, Edit::Remove { demand }, found);
-                assert_eq!(outcome.map(drop), expected);
-            }
-        }
-    }
-
-    #[test]
-    fn the_table_of_puts_where_nothing_is() {
-        use Precondition::{Absent, Any, Seen};
-        for (demand, precondition, expected) in [
-            // §6.2 POST: abort=never, exists, modified; §6.3 PUT: never, exists, modified; §7.
-            (None, Any, Ok(1)),
-            (None, Absent, Ok(1)),
-            (None, Seen(None), Ok(1)),
-            (None, seen(RIGHT), Err(Refusal::UnexpectedEtag)),
-            (None, seen(""), Err(Refusal::UnexpectedEtag)),
-            // §6.1: If-Match and If-None-Match, which are looked at first.
-            (Some(Demand::Absent), Any, Ok(1)),
-            (Some(Demand::Absent), Absent, Ok(1)),
-            (
-                Some(Demand::Absent),
-                seen(RIGHT),
-                Err(Refusal::UnexpectedEtag),
-            ),
-            (
-                Some(Demand::Present),
-                Any,
-                Err(unmet(Refusal::UnexpectedEtag)),
-            ),
-            (
-                Some(Demand::Present),
-                seen(RIGHT),
-                Err(unmet(Refusal::UnexpectedEtag)),
-            ),
-            (
-                Some(one_of(&[RIGHT])),
-                Any,
-                Err(unmet(Refusal::UnexpectedEtag)),
-            ),
-            (
-                Some(one_of(&[])),
-                Absent,
-                Err(unmet(Refusal::UnexpectedEtag)),
-            ),
-        ] {
-            check(put(demand, precondition), None, &expected);
-        }
-    }
-
-    #[test]
-    fn the_table_of_puts_where_a_property_is() {
-        use Precondition::{Absent, Any, Seen};
-        let exists = || Refusal::PropertyExists(name("a"));
-        for (demand, precondition, expected) in [
-            (None, Any, Ok(8)),
-            (None, Absent, Err(exists())),
-            (None, Seen(None), Err(stale_by(""))),
-            (None, seen(""), Err(stale_by(""))),
-            (None, seen(RIGHT), Ok(8)),
-            (None, seen(STALE), Err(stale_by(STALE))),
-            (
-                None,
-                seen("\"5.r7_ts1970-01-01T00:00:03Z\""),
-                Err(stale_by("\"5.r7_ts1970-01-01T00:00:03Z\"")),
-            ),
-            (Some(Demand::Present), Any, Ok(8)),
-            (Some(Demand::Present), Absent, Err(exists())),
-            (Some(Demand::Present), seen(STALE), Err(stale_by(STALE))),
-            (Some(Demand::Absent), Any, Err(unmet(exists()))),
-            (Some(Demand::Absent), Absent, Err(unmet(exists()))),
-            (Some(Demand::Absent), seen(RIGHT), Err(unmet(exists()))),
-            (Some(one_of(&[RIGHT])), Any, Ok(8)),
-            (Some(one_of(&[STALE, RIGHT])), seen(RIGHT), Ok(8)),
-            (Some(one_of(&[RIGHT])), seen(STALE), Err(stale_by(STALE))),
-            (Some(one_of(&[STALE])), Any, Err(unmet(stale_by(STALE)))),
-            (
-                Some(one_of(&[STALE, "x"])),
-                seen(RIGHT),
-                Err(unmet(stale_by(&format!("{STALE}, x")))),
-            ),
-            (Some(one_of(&[])), Any, Err(unmet(stale_by("")))),
-        ] {
-            check(put(demand, precondition), Some(head()), &expected);
-        }
-    }
-
-    #[test]
-    fn the_table_of_deletes() {
-        let missing = || Err(Refusal::NoSuchProperty("a".to_owned()));
-        for (demand, etag, where_nothing_is, where_a_property_is) in [
-            (None, None, missing(), Ok(8)),
-            (None, Some(RIGHT), missing(), Ok(8)),
-            (None, Some(STALE), missing(), Err(stale_by(STALE))),
-            (Some(Demand::Present), None, missing(), Ok(8)),
-            (
-                Some(Demand::Absent),
-                None,
-                missing(),
-                Err(unmet(Refusal::PropertyExists(name("a")))),
-            ),
-            (Some(one_of(&[RIGHT])), None, missing(), Ok(8)),
-            (
-                Some(one_of(&[STALE])),
-                Some(RIGHT),
-                missing(),
-                Err(unmet(stale_by(STALE))),
-            ),
-            (
-                Some(one_of(&[RIGHT])),
-                Some(STALE),
-                missing(),
-                Err(stale_by(STALE)),
-            ),
-        ] {
-            check(delete(demand.clone(), etag), None, &where_nothing_is);
-            check(delete(demand, etag), Some(head()), &where_a_property_is);
-        }
-    }
-
-    #[test]
-    fn a_put_says_who_wrote_what_when_and_why() {
-        let written = |found| decided(page_for(&writer()), put(None, Precondition::Any), found);
-        let new = Property {
-            id: NEXT.property,
-            key: key("a"),
-            revision: Revision::FIRST,
-            content: content("new"),
-            description: "because".to_owned(),
-            modified_at: at(9),
-            modified_by: writer().id(),
-        };
-        assert_eq!(written(Found::Nothing).0, Ok(Done::Put(new.clone())));
-        let revised = Property {
-            id: head().id,
-            revision: head().revision.next(),
-            ..new
-        };
-        assert_eq!(written(Found::Property(head())).0, Ok(Done::Put(revised)));
-    }
-
-    #[test]
-    fn a_deletion_keeps_the_last_value_and_is_a_revision_without_a_description() {
-        // The store found it by the alias: what is deleted is what was found.
-        let found = Property {
-            key: key("b"),
-            ..head()
-        };
-        let (outcome, next) = decided(
-            page_for(&writer()),
-            delete(None, None),
-            Found::Property(found.clone()),
-        );
-        let deleted = Property {
-            revision: found.revision.next(),
-            description: String::new(),
-            modified_at: at(9),
-            modified_by: writer().id(),
-            ..found
-        };
-        assert_eq!(outcome, Ok(Done::Deleted(deleted)));
-        assert_eq!(next, NEXT);
-    }
-
-    #[test]
-    fn an_item_that_was_bad_by_itself_keeps_its_place_in_the_answer() {
-        let refusal = Refusal::Invalid(Invalid::Name(NameFault::Empty));
-        let bad = Edit::Refused {
-            name: String::new(),
-            refusal: refusal.clone(),
-        };
-        let good = Wish::Put(Precondition::Any, None).edit("a");
-        let late = Wish::Delete(None, None).edit("b");
-        let (outcomes, _) = World::new().decide(&World::batch(0, vec![late, bad, good]));
-        assert_eq!(outcomes[0], Err(Refusal::NoSuchProperty("b".to_owned())));
-        assert_eq!(outcomes[1], Err(refusal));
-        assert!(matches!(outcomes[2], Ok(Done::Put(_))), "{:?}", outcomes[2]);
-    }
-
-    #[test]
-    fn a_batch_of_nothing_comes_to_nothing() {
-        let world = World::new();
-        assert_eq!(
-            world.decide(&World::batch(0, Vec::new())),
-            (Vec::new(), world.next)
-        );
-    }
-
-    #[test]
-    fn a_batch_is_refused_whole_for_each_resource_that_is_missing_or_not_the_callers() {
-        let by = writer();
-        let may = |resource, role: Role, page| {
-            Ok(Place {
-                resource,
-                rights: role.rights(),
-                page,
-                missing: 0,
-            })
-        };
-        let denied = |allowed: Role, page| {
-            let denied = Denied {
-                principal: writer(),
-                required: Right::Update,
-                allowed: allowed.rights(),
-                page,
-            };
-            Err(Refusal::Denied(Box::new(denied)))
-        };
-        let home = Some(NodeId::HOME);
-        for (place, expected) in [
-            (may(ResourceId::Site, Role::Contributor, None), Ok(())),
-            (
-                may(ResourceId::Site, Role::Viewer, None),
-                denied(Role::Viewer, None),
-            ),
-            (
-                may(ResourceId::Site, Role::Viewer, home),
-                denied(Role::Viewer, home),
-            ),
-            // Whoever may not see the page is not told which it is.
-            (
-                may(ResourceId::Site, Role::None, home),
-                denied(Role::None, None),
-            ),
-            (Err(Refusal::NoSuchUser), Err(Refusal::NoSuchUser)),
-            (Err(Refusal::FileRemoved), Err(Refusal::FileRemoved)),
-        ] {
-            let edits = [
-                (PAGE, put(None, Precondition::Any)),
-                (ResourceId::Site, put(None, Precondition::Any)),
-            ];
-            let changes = edits
-                .map(|(resource, edit)| Change { resource, edit })
-                .into();
-            let batch = Batch::new(by.clone(), at(9), changes).unwrap();
-            let places = BTreeMap::from([(PAGE, Ok(page_for(&by))), (ResourceId::Site, place)]);
-            let snapshot = Snapshot {
-                places,
-                found: vec![Found::Nothing, Found::Nothing],
-                next: NEXT,
-            };
-            assert_eq!(decide(&snapshot, &batch).map(|_| ()), expected);
-        }
-    }
-
-    fn file() -> File {
-        File {
-            id: node_id(12),
-            uuid: Uuid::from_u128(12),
-            parent: NodeId::HOME,
-            name: "a.txt".parse().unwrap(),
-            revision: Revision::new(4).unwrap(),
-            content: content("old"),
-            modified_at: at(3),
-            modified_by: principal(4, Role::Admin).id(),
-        }
-    }
-
-    fn found_file(description: Option<Property>, name_taken: bool) -> Found {
-        Found::File {
-            file: file(),
-            description,
-            name_taken,
-        }
-    }
-
-    fn next_file() -> File {
-        let revision = file().revision.next();
-        File {
-            revision,
-            content: content("new"),
-            modified_at: at(9),
-            modified_by: writer().id(),
-            ..file()
-        }
-    }
-
-    fn upload(description: FileDescription) -> Edit {
-        let name = "a.txt".parse().unwrap();
-        Edit::Upload(Upload {
-            demand: None,
-            name,
-            content: content("new"),
-            description,
-            uuid: Uuid::from_u128(77),
-        })
-    }
-
-    /// The head of the file's description at revision 7.
-    fn description() -> Property {
-        let key = PropertyKey {
-            resource: ResourceId::Node(file().id),
-            name: name(DESCRIPTION_PROPERTY),
-        };
-        Property { key, ..head() }
-    }
-
-    #[test]
-    fn an_upload_makes_a_file_if_none_has_the_name() {
-        let (outcome, next) = decided(
-            page_for(&writer()),
-            upload(FileDescription::Keep),
-            Found::Nothing,
-        );
-        let file = File {
-            id: NEXT.node,
-            uuid: Uuid::from_u128(77),
-            revision: Revision::FIRST,
-            ..next_file()
-        };
-        assert_eq!(
-            outcome,
-            Ok(Done::Uploaded {
-                file,
-                description: None
-            })
-        );
-        assert_eq!(
-            next,
-            NextIds {
-                node: NEXT.node.next(),
-                ..NEXT
-            }
-        );
-    }
-
-    #[test]
-    fn an_upload_revises_the_file_that_has_the_name() {
-        let found = found_file(Some(description()), false);
-        let (outcome, next) = decided(page_for(&writer()), upload(FileDescription::Keep), found);
-        assert_eq!(
-            outcome,
-            Ok(Done::Uploaded {
-                file: next_file(),
-                description: None
-            })
-        );
-        assert_eq!(next, NEXT);
-    }
-
-    #[test]
-    fn an_upload_that_describes_writes_the_description_as_a_property_of_the_file() {
-        let text = || FileDescription::Set("said".to_owned());
-        let described = |found| match decided(page_for(&writer()), upload(text()), found) {
-            (
-                Ok(Done::Uploaded {
-                    file,
-                    description: Some(property),
-                }),
-                next,
-            ) => (file, property, next),
-            other => panic!("{other:?}"),
-        };
-        let written = |file: NodeId, id, revision| Property {
-            id,
-            key: PropertyKey {
-                resource: ResourceId::Node(file),
-                name: name(DESCRIPTION_PROPERTY),
-            },
-            revision,
-            content: content("said"),
-            description: String::new(),
-            modified_at: at(9),
-            modified_by: writer().id(),
-        };
-
-        let (file, property, next) = described(Found::Nothing);
-        assert_eq!((file.id, next.node), (NEXT.node, NEXT.node.next()));
-        assert_eq!(property, written(file.id, NEXT.property, Revision::FIRST));
-        assert_eq!(next.property, NEXT.property.next());
-
-        let (file, property, next) = described(found_file(None, false));
-        assert_eq!(property, written(file.id, NEXT.property, Revision::FIRST));
-        assert_eq!(
-            next,
-            NextIds {
-                property: NEXT.property.next(),
-                ..NEXT
-            }
-        );
-
-        let (file, property, next) = described(found_file(Some(description()), false));
-        assert_eq!(
-            property,
-            written(file.id, description().id, description().revision.next())
-        );
-        assert_eq!(next, NEXT);
-    }
-
-    #[test]
-    fn only_a_page_takes_files_and_a_language() {
-        let rights = Role::Admin.rights();
-        let file = ResourceId::Node(file().id);
-        for (resource, page) in [
-            (ResourceId::Site, None),
-            (ResourceId::User(writer().id()), None),
-            (file, Some(NodeId::HOME)),
-        ] {
-            let language = Edit::SetLanguage("de".parse().unwrap());
-            for edit in [upload(FileDescription::Keep), language] {
-                let (outcome, next) = decided(
-                    Place {
-                        resource,
-                        rights,
-                        page,
-                        missing: 0,
-                    },
-                    edit,
-                    Found::Nothing,
-                );
-                assert_eq!(
-                    (outcome, next),
-                    (Err(Refusal::NoSuchPage), NEXT),
-                    "{resource:?}"
-                );
-            }
-        }
-        let language = Edit::SetLanguage("de".parse().unwrap());
-        assert_eq!(
-            decided(page_for(&writer()), language, Found::Nothing),
-            (Ok(Done::LanguageSet), NEXT)
-        );
-    }
-
-    #[test]
-    fn the_table_of_what_a_file_meets() {
-        let rename = |to: &str| Some(to.parse::<NodeName>().unwrap());
-        let revise = |rename| Edit::Revise {
-            demand: None,
-            content: content("new"),
-            rename,
-        };
-        let uploaded = |file| {
-            Ok(Done::Uploaded {
-                file,
-                description: None,
-            })
-        };
-        let taken = || Err(Refusal::FileNameTaken("b.txt".parse().unwrap()));
-        for (edit, found, expected) in [
-            (revise(None), found_file(None, false), uploaded(next_file())),
-            (
-                revise(None),
-                found_file(Some(description()), false),
-                uploaded(next_file()),
-            ),
-            (
-                revise(rename("b.txt")),
-                found_file(None, false),
-                uploaded(File {
-                    name: "b.txt".parse().unwrap(),
-                    ..next_file()
-                }),
-            ),
-            (
-                revise(rename("a.txt")),
-                found_file(None, false),
-                uploaded(next_file()),
-            ),
-            (revise(rename("b.txt")), found_file(None, true), taken()),
-            (revise(None), Found::Nothing, Err(Refusal::NoSuchFile)),
-            (
-                Edit::Remove { demand: None },
-                found_file(None, false),
-                Ok(Done::Removed),
-            ),
-            (
-                Edit::Remove { demand: None },
-                Found::Nothing,
-                Err(Refusal::NoSuchFile),
-            ),
-        ] {
-            let place = Place {
-                resource: ResourceId::Node(file().id),
-                ..page_for(&writer())
-            };
-            assert_eq!(decided(place, edit, found), (expected, NEXT));
-        }
-    }
-
-    /// A store of one page, as small as can be.
-    #[derive(Clone, Debug, PartialEq)]
-    struct World {
-        heads: BTreeMap<PropertyName, Property>,
-        next: NextIds,
-    }
-
-    impl World {
-        fn new() -> Self {
-            World {
-                heads: BTreeMap::new(),
-                next: NEXT,
-            }
-        }
-
-        /// The world after some batches of wishes, one each second, and what was answered.
-        fn after(history: &[Vec<(&'static str, Wish)>]) -> (Self, Vec<(Batch, Vec<Outcome>)>) {
-            let mut world = World::new();
-            let answers = (0..).zip(history).map(|(second, wishes)| {
-                let batch = World::batch(second, world.edits(wishes));
-                let outcomes = world.write(&batch);
-                (batch, outcomes)
-            });
-            let answers = answers.collect();
-            (world, answers)
-        }
-
-        fn batch(second: i64, edits: Vec<Edit>) -> Batch {
-            let changes = edits
-                .into_iter()
-                .map(|edit| Change {
-                    resource: PAGE,
-                    edit,
-                })
-                .collect();
-            Batch::new(writer(), at(second), changes).unwrap()
-        }
-
-        /// Turns wishes into edits: what a wish knows as the right etag is the one of the head.
-        fn edits(&self, wishes: &[(&'static str, Wish)]) -> Vec<Edit> {
-            let edit = |(called, wish): &(&'static str, Wish)| {
-                let right = self
-                    .heads
-                    .get(&name(called))
-                    .map(|head| head.etag().to_string());
-                wish.with_right_etag(right.as_deref().unwrap_or(RIGHT))
-                    .edit(called)
-            };
-            wishes.iter().map(edit).collect()
-        }
-
-        fn decide(&self, batch: &Batch) -> (Vec<Outcome>, NextIds) {
-            let found = |change: &Change| {
-                let name = match &change.edit {
-                    Edit::Put(put) => &put.name,
-                    Edit::Delete(delete) => &delete.name,
-                    Edit::Refused { .. } => return Found::Nothing,
-                    other @ (Edit::SetLanguage(_)
-                    | Edit::Upload(_)
-                    | Edit::Revise { .. }
-                    | Edit::Remove { .. }
-                    | Edit::WritePage(_)
-                    | Edit::SetPermissions(_)) => {
-                        panic!("{other:?}")
-                    }
-                };
-                self.heads
-                    .get(name)
-                    .cloned()
-                    .map_or(Found::Nothing, Found::Property)
-            };
-            let found = batch.changes().iter().map(found).collect();
-            let places = BTreeMap::from([(PAGE, Ok(page_for(&batch.by)))]);
-            decide(
-                &Snapshot {
-                    places,
-                    found,
-                    next: self.next,
-                },
-                batch,
-            )
-            .unwrap()
-        }
-
-        fn write(&mut self, batch: &Batch) -> Vec<Outcome> {
-            let (outcomes, next) = self.decide(batch);
-            self.next = next;
-            for outcome in &outcomes {
-                match outcome {
-                    Ok(Done::Put(property)) => drop(
-                        self.heads
-                            .insert(property.key.name.clone(), property.clone()),
-                    ),
-                    Ok(Done::Deleted(property)) => drop(self.heads.remove(&property.key.name)),
-                    Ok(
-                        other @ (Done::LanguageSet
-                        | Done::Uploaded { .. }
-                        | Done::Removed
-                        | Done::PageWritten(_)
-                        | Done::PermissionsSet),
-                    ) => panic!("{other:?}"),
-                    Err(_) => {}
-                }
-            }
-            outcomes
-        }
-    }
-
-    /// What somebody wants of a property. The etag "right" stands for the one that the head will have by then.
-    #[derive(Clone, Debug)]
-    enum Wish {
-        Put(Precondition, Option<Demand>),
-        Delete(Option<Demand>, Option<String>),
-        Refused,
-    }
-
-    impl Wish {
-        fn edit(&self, called: &str) -> Edit {
-            match self {
-                Wish::Put(precondition, demand) => Edit::Put(Put {
-                    name: name(called),
-                    content: content(called),
-                    description: String::new(),
-                    demand: demand.clone(),
-                    precondition: precondition.clone(),
-                }),
-                Wish::Delete(demand, etag) => Edit::Delete(Delete {
-                    name: name(called),
-                    alias: None,
-                    demand: demand.clone(),
-                    etag: etag.clone(),
-                }),
-                Wish::Refused => Edit::Refused {
-                    name: called.to_owned(),
-                    refusal: Invalid::MediaType {
-                        property: "a".to_owned(),
-                        given: "none".to_owned(),
-                    }
-                    .into(),
-                },
-            }
-        }
-
-        fn with_right_etag(&self, right: &str) -> Self {
-            let etag = |given: &String| {
-                if given == "right" {
-                    right.to_owned()
-                } else {
-                    given.clone()
-                }
-            };
-            let demand = |demand: &Option<Demand>| match demand {
-                Some(Demand::OneOf(etags)) => Some(Demand::OneOf(etags.iter().map(etag).collect())),
-                Some(Demand::NoneOf(etags)) => {
-                    Some(Demand::NoneOf(etags.iter().map(etag).collect()))
-                }
-                Some(Demand::Never(etags)) => Some(Demand::Never(etags.iter().map(etag).collect())),
-                other @ (Some(Demand::Present | Demand::Absent) | None) => other.clone(),
-            };
-            match self {
-                Wish::Put(Precondition::Seen(Some(given)), wanted) => {
-                    Wish::Put(Precondition::Seen(Some(etag(given))), demand(wanted))
-                }
-                Wish::Put(precondition, wanted) => Wish::Put(precondition.clone(), demand(wanted)),
-                Wish::Delete(wanted, given) => {
-                    Wish::Delete(demand(wanted), given.as_ref().map(etag))
-                }
-                Wish::Refused => Wish::Refused,
-            }
-        }
-    }
-
-    fn etags() -> impl Strategy<Value = String> {
-        prop_oneof![3 => Just("right".to_owned()), 1 => Just(STALE.to_owned()), 1 => Just(String::new())]
-    }
-
-    fn demands() -> impl Strategy<Value = Option<Demand>> {
-        prop_oneof![
-            5 => Just(None),
-            1 => Just(Some(Demand::Present)),
-            1 => Just(Some(Demand::Absent)),
-            1 => prop::collection::vec(etags(), 0..3).prop_map(|etags| Some(Demand::OneOf(etags))),
-            1 => prop::collection::vec(etags(), 0..3).prop_map(|etags| Some(Demand::NoneOf(etags))),
-            1 => prop::collection::vec(etags(), 0..3).prop_map(|etags| Some(Demand::Never(etags))),
-        ]
-    }
-
-    fn wishes() -> impl Strategy<Value = Wish> {
-        let precondition = prop_oneof![
-            2 => Just(Precondition::Any),
-            1 => Just(Precondition::Absent),
-            1 => Just(Precondition::Seen(None)),
-            2 => etags().prop_map(|etag| Precondition::Seen(Some(etag))),
-        ];
-        prop_oneof![
-            6 => (precondition, demands()).prop_map(|(precondition, demand)| Wish::Put(precondition, demand)),
-            3 => (demands(), prop::option::of(etags())).prop_map(|(demand, etag)| Wish::Delete(demand, etag)),
-            1 => Just(Wish::Refused),
-        ]
-    }
-
-    /// Wishes for some of a few names.
-    fn batches() -> impl Strategy<Value = Vec<(&'static str, Wish)>> {
-        let names = subsequence(vec!["a", "b", "c", "d", "e"], 1..=5);
-        names.prop_flat_map(|names| {
-            names
-                .into_iter()
-                .map(|name| (Just(name), wishes()))
-                .collect::<Vec<_>>()
-        })
-    }
-
-    fn histories() -> impl Strategy<Value = Vec<Vec<(&'static str, Wish)>>> {
-        prop::collection::vec(batches(), 0..8)
-    }
-
-    /// What an outcome says, whatever id it gave to a property that it made.
-    fn but_for_new_ids(outcome: Outcome) -> Outcome {
-        match outcome {
-            Ok(Done::Put(property)) if property.revision == Revision::FIRST => {
-                Ok(Done::Put(Property {
-                    id: property_id(1),
-                    ..property
-                }))
-            }
-            other => other,
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_refused_change_alters_nothing_and_takes_no_id(history in histories(), last in batches()) {
-            let (world, _) = World::after(&history);
-            let edits = world.edits(&last);
-            let (outcomes, next) = world.decide(&World::batch(99, edits.clone()));
-            let good = edits.into_iter().zip(&outcomes).filter(|(_, outcome)| outcome.is_ok()).map(|(edit, _)| edit);
-            let without_refused = world.decide(&World::batch(99, good.collect()));
-            let done: Vec<Outcome> = outcomes.into_iter().flatten().map(Ok).collect();
-            prop_assert_eq!(without_refused, (done, next));
-        }
-
-        #[test]
-        fn the_order_of_unrelated_names_is_immaterial(
-            history in histories(),
-            (last, shuffled) in batches().prop_flat_map(|batch| (Just(batch.clone()), Just(batch).prop_shuffle())),
-        ) {
-            let (world, _) = World::after(&history);
-            let outcomes = |wishes: &[(&'static str, Wish)]| {
-                let mut world = world.clone();
-                let outcomes = world.write(&World::batch(99, world.edits(wishes)));
-                let outcomes = outcomes.into_iter().map(but_for_new_ids);
-                let by_name: BTreeMap<_, _> = wishes.iter().map(|(name, _)| *name).zip(outcomes).collect();
-                (by_name, world.next)
-            };
-            prop_assert_eq!(outcomes(&last), outcomes(&shuffled));
-        }
-
-        #[test]
-        fn revisions_only_grow_and_an_id_is_given_out_once(history in histories()) {
-            let mut last: BTreeMap<PropertyId, Revision> = BTreeMap::new();
-            for outcome in World::after(&history).1.into_iter().flat_map(|(_, outcomes)| outcomes) {
-                if let Ok(Done::Put(property) | Done::Deleted(property)) = outcome {
-                    let newest = last.keys().next_back().copied();
-                    if let Some(before) = last.insert(property.id, property.revision) {
-                        prop_assert_eq!(property.revision, before.next());
-                    } else {
-                        prop_assert_eq!(property.revision, Revision::FIRST);
-                        prop_assert!(newest < Some(property.id));
-                    }
-                }
-            }
-        }
-
-        #[test]
-        fn the_etag_of_an_answer_is_accepted_next_and_no_other(history in histories(), last in batches()) {
-            let (mut world, earlier) = World::after(&history);
-            let outcomes = world.write(&World::batch(99, world.edits(&last)));
-            let revisions = |outcomes: Vec<Outcome>| outcomes.into_iter().filter_map(|outcome| match outcome {
-                Ok(Done::Put(property) | Done::Deleted(property)) => Some(property),
-                _ => None,
-            });
-            let put = |property: &Property, etag: String| {
-                let edit = Wish::Put(Precondition::Seen(Some(etag)), None).edit(property.key.name.as_str());
-                world.decide(&World::batch(100, vec![edit])).0.remove(0)
-            };
-            for property in revisions(outcomes) {
-                let head = world.heads.get(&property.key.name);
-                match put(&property, property.etag().to_string()) {
-                    Ok(Done::Put(next)) => {
-                        prop_assert_eq!(head, Some(&property));
-                        prop_assert_eq!((next.id, next.revision), (property.id, property.revision.next()));
-                    }
-                    Err(refusal) => prop_assert_eq!((head, refusal), (None, Refusal::UnexpectedEtag)),
-                    other => prop_assert!(false, "{other:?}"),
-                }
-            }
-            for property in earlier.into_iter().flat_map(|(_, outcomes)| revisions(outcomes)) {
-                let accepted = put(&property, property.etag().to_string()).is_ok();
-                prop_assert_eq!(accepted, world.heads.get(&property.key.name) == Some(&property));
-            }
-        }
-
-        #[test]
-        fn replaying_batches_comes_to_the_same(history in histories()) {
-            let (world, answers) = World::after(&history);
-            let mut again = World::new();
-            for (batch, outcomes) in answers {
-                prop_assert_eq!(again.write(&batch), outcomes);
-            }
-            prop_assert_eq!(again, world);
         }
     }
 }

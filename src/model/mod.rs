@@ -10,12 +10,14 @@ mod etag;
 mod id;
 mod permission;
 mod principal;
+mod setting;
+mod space;
 mod tree;
 mod view;
 
 pub use batch::{
-    Batch, Change, Delete, Demand, Done, Edit, Invalid, Outcome, PageSeen, Precondition, Property,
-    Put, Refusal, Upload, WritePage,
+    AddFile, Batch, Change, Delete, Demand, Done, Edit, Enroll, Invalid, NewSpace, Outcome,
+    PageSeen, Precondition, Property, Put, Refusal, Upload, WritePage,
 };
 pub use content::{Body, Charset, Content, MEDIA_TYPE_BYTES_MAX, MediaType};
 pub use decide::{Found, NextIds, Snapshot, decide};
@@ -28,12 +30,23 @@ pub use permission::{
     Denied, Grant, Grantee, Ground, PageGround, Permissions, Restriction, check_user_change,
     on_page, require, rights_on,
 };
-pub use principal::{Access, Group, Principal, Right, Rights, Role, User, UserChange};
+pub use principal::{
+    Access, Caller, Group, LOGIN_CHARS_MAX, LoginFault, Member, Principal, Right, Rights, Role,
+    User, UserChange, check_login,
+};
+pub use setting::{
+    Extensions, FileOrder, Kept, SETTING_BYTES_MAX, Setting, Settings, check_setting, is_comment,
+    setting_text,
+};
+pub use space::{
+    AccessList, FOLDER_LEVELS_MAX, Inside, Level, Listed, SpaceGround, SpaceRole, Spaces,
+};
 pub use tree::{
-    Address, DESCRIPTION_PROPERTY, File, FileDescription, LANGUAGE_CHARS_MAX, Language, NewPage,
-    Node, NodeKind, PAGE_LEVELS_MAX, Page, Place, title_levels,
+    Address, DESCRIPTION_PROPERTY, File, FileDescription, LANGUAGE_CHARS_MAX, Language, NewNode,
+    Node, NodeKind, PAGE_LEVELS_MAX, Page, Place, ROOT_FOLDER, title_levels,
 };
 pub use view::{
-    FOUND_PAGES_MAX, FOUND_PATHS_BYTES_MAX, FileHistory, FileView, FoundPage, FoundPages,
-    ListQuery, Listing, NameFilter, NamePattern, PageSearch, PageView, SHOWN_BYTES, Users,
+    Entries, Entry, FOUND_PAGES_MAX, FOUND_PATHS_BYTES_MAX, FileEntry, FileHistory, FileView,
+    FoundPage, FoundPages, ListQuery, Listing, NameFilter, NamePattern, PageSearch, PageView,
+    SHOWN_BYTES, Users,
 };

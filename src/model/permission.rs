@@ -1,8 +1,10 @@
 //! The one place that answers "may this principal do this here".
 //!
-//! Rules: `mindtouch.md` §11. What a resource stands on is its [`Ground`]; [`rights_on`] says what that gives to whom.
+//! Rules: `mindtouch.md` §11, `dialects-common.md` §3. What a resource stands on is its [`Ground`]; [`rights_on`] says what that gives to whom.
 
-use super::{GroupId, NodeId, Principal, Refusal, Right, Rights, Role, User, UserChange, UserId};
+use super::{
+    GroupId, NodeId, Principal, Refusal, Right, Rights, Role, SpaceGround, User, UserChange, UserId,
+};
 use std::fmt;
 
 /// What everybody may do on a page, whatever was granted to some.
@@ -121,11 +123,13 @@ pub enum Ground {
     Site,
     /// A page, or a file on it.
     Page(PageGround),
+    /// A space, or a folder or file in it.
+    Space(SpaceGround),
     /// An account.
     User(UserId),
 }
 
-/// What a principal may do on a resource that stands on this ground (`mindtouch.md` §11).
+/// What a principal may do on a resource that stands on this ground.
 #[must_use]
 pub fn rights_on(principal: &Principal, ground: Ground) -> Rights {
     match ground {
@@ -141,6 +145,7 @@ pub fn rights_on(principal: &Principal, ground: Ground) -> Rights {
             };
             by_role.or(page.granted).or(as_maker)
         }
+        Ground::Space(ground) => ground.rights(),
         // The anonymous account is everybody's and so owns nothing.
         Ground::User(id) if id == principal.id() && !principal.is_anonymous() => {
             Role::Contributor.rights()

@@ -5,6 +5,7 @@
 use super::{GroupId, NodeId, Timestamp, UserId};
 use std::fmt;
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// One thing that somebody may be allowed to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,10 +28,17 @@ pub enum Right {
     ChangePermissions,
     /// Everything.
     Admin,
+    /// Submit a file to a folder that collects them; or take it away again. Who may update may do that, too.
+    Submit,
+    /// Comment on a file. Who may update may do that, too.
+    Comment,
+    /// Enroll people in a space, and make groups there.
+    Enroll,
 }
 
 impl Right {
-    const ALL: [Right; 9] = [
+    /// Those that the original has.
+    const NAMED: [Right; 9] = [
         Right::Login,
         Right::Browse,
         Right::Read,
@@ -53,10 +61,31 @@ impl Right {
             Right::Delete => 256,
             Right::ChangePermissions => 1024,
             Right::Admin => 1 << 63,
+            Right::Submit => 1 << 40,
+            Right::Comment => 1 << 41,
+            Right::Enroll => 1 << 42,
         }
     }
 
-    /// The name in messages to clients, such as `UPDATE`.
+    /// All that allow it, each by itself.
+    const fn bits(self) -> u64 {
+        let above = match self {
+            Right::Submit | Right::Comment => Right::Update.bit(),
+            Right::Login
+            | Right::Browse
+            | Right::Read
+            | Right::Subscribe
+            | Right::Update
+            | Right::Create
+            | Right::Delete
+            | Right::ChangePermissions
+            | Right::Admin
+            | Right::Enroll => 0,
+        };
+        self.bit() | above | Right::Admin.bit()
+    }
+
+    /// The name in messages to clients, such as `UPDATE`. What the original does not have goes by the name of what it has.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -64,10 +93,10 @@ impl Right {
             Right::Browse => "BROWSE",
             Right::Read => "READ",
             Right::Subscribe => "SUBSCRIBE",
-            Right::Update => "UPDATE",
+            Right::Update | Right::Submit | Right::Comment => "UPDATE",
             Right::Create => "CREATE",
             Right::Delete => "DELETE",
-            Right::ChangePermissions => "CHANGEPERMISSIONS",
+            Right::ChangePermissions | Right::Enroll => "CHANGEPERMISSIONS",
             Right::Admin => "ADMIN",
         }
     }
@@ -104,14 +133,14 @@ impl Rights {
     /// Whether `right` is in the set.
     #[must_use]
     pub const fn allow(self, right: Right) -> bool {
-        self.0 & (right.bit() | Right::Admin.bit()) != 0
+        self.0 & right.bits() != 0
     }
 }
 
 impl fmt::Display for Rights {
     /// The names of the rights, as `LOGIN, BROWSE`; `NONE` for the empty set.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut names = Right::ALL
+        let mut names = Right::NAMED
             .iter()
             .filter(|r| self.0 & r.bit() != 0)
             .map(|r| r.name());
@@ -191,12 +220,16 @@ pub enum Access {
 pub struct User {
     /// Its number.
     pub id: UserId,
+    /// Its name in all other systems.
+    pub uuid: Uuid,
     /// What its owner signs in with; unique without regard to case.
     pub name: String,
     /// The owner's name, perhaps empty.
     pub full_name: String,
     /// The owner's address; who else sees it is a matter of settings.
     pub email: Option<String>,
+    /// The owner's number at a school.
+    pub matric_no: Option<String>,
     /// What it may do.
     pub role: Role,
     /// Whether it may be used.
@@ -205,6 +238,59 @@ pub struct User {
     pub created_at: Timestamp,
     /// How many passwords it has had.
     pub passwords: i64,
+}
+
+impl User {
+    /// What its owner is called: by name or, without one, by what is typed to sign in.
+    #[must_use]
+    pub fn display_name(&self) -> &str {
+        match self.full_name.as_str() {
+            "" => &self.name,
+            name => name,
+        }
+    }
+}
+
+/// The most characters of the name that somebody signs in with.
+pub const LOGIN_CHARS_MAX: usize = 255;
+
+/// Whether an account may have this name: 1 to 255 characters, neither `:` nor control characters, and not blank.
+///
+/// # Errors
+/// [`LoginFault`]
+pub fn check_login(name: &str) -> Result<(), LoginFault> {
+    if name.trim().is_empty() {
+        Err(LoginFault::Blank)
+    } else if name.chars().count() > LOGIN_CHARS_MAX {
+        Err(LoginFault::TooLong)
+    } else if name.contains(|c: char| c == ':' || c.is_control()) {
+        Err(LoginFault::Character)
+    } else {
+        Ok(())
+    }
+}
+
+/// Why an account cannot have a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LoginFault {
+    /// There is nothing, or nothing but blanks.
+    #[error("can't be blank")]
+    Blank,
+    /// Too many characters.
+    #[error("is too long (maximum is {LOGIN_CHARS_MAX} characters)")]
+    TooLong,
+    /// A character that it must not have.
+    #[error("must not contain ':' or control characters")]
+    Character,
+}
+
+/// Somebody who asks for something at a moment: what is visible depends on both.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Who.
+    pub who: Principal,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// Who asks: an account whose credentials were right, or [`UserId::ANONYMOUS`].
@@ -291,12 +377,23 @@ pub struct UserChange {
 pub struct Group {
     /// Its number.
     pub id: GroupId,
+    /// Its name in all other systems.
+    pub uuid: Uuid,
     /// What it is called: at most 255 characters.
     pub name: String,
     /// The space that it belongs to; `None`: the whole site.
     pub space: Option<NodeId>,
     /// Who is in it, by number.
     pub members: Vec<UserId>,
+}
+
+/// Somebody who shall be in a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Member {
+    /// By number.
+    Id(UserId),
+    /// By what is typed to sign in, in any case.
+    Login(String),
 }
 
 #[cfg(test)]
@@ -306,9 +403,11 @@ pub(super) mod tests {
     pub(crate) fn principal(id: i64, role: Role) -> Principal {
         Principal::new(Arc::new(User {
             id: UserId::new(id).unwrap(),
+            uuid: Uuid::nil(),
             name: format!("user{id}"),
             full_name: String::new(),
             email: None,
+            matric_no: None,
             role,
             access: Access::Active,
             created_at: Timestamp::from_millis(0),

@@ -4,7 +4,7 @@
 
 use super::{
     Content, Denied, NodeId, NodeName, Principal, Refusal, ResourceId, Revision, Right, Rights,
-    Timestamp, UserId, is_xml_char,
+    SpaceGround, Timestamp, UserId, is_xml_char,
 };
 use std::fmt;
 use std::str::FromStr;
@@ -82,16 +82,18 @@ pub fn title_levels(title: &str) -> impl Iterator<Item = String> + '_ {
     levels.map(|level| level.replace('_', " "))
 }
 
-/// A page at one of its revisions.
+/// A page, space or folder at one of its revisions. The content of spaces and folders is empty.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {
     /// Its number.
     pub id: NodeId,
+    /// What it is.
+    pub kind: NodeKind,
     /// Its name in all other systems.
     pub uuid: Uuid,
     /// What it lies on; `None` at the top.
     pub parent: Option<NodeId>,
-    /// The last level of its title.
+    /// What it is called: the last level of a page's title.
     pub name: NodeName,
     /// Which revision of the content this is.
     pub revision: Revision,
@@ -103,10 +105,13 @@ pub struct Page {
     pub modified_by: UserId,
 }
 
-/// A level of a title at which a page may have to be made.
+/// What the first folder of every space is called at first.
+pub const ROOT_FOLDER: &str = "Support Files";
+
+/// A node of the tree that is to be made, if it is not there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewPage {
-    /// What the page is called.
+pub struct NewNode {
+    /// What it is called.
     pub name: NodeName,
     /// Its name in all other systems, should it be new.
     pub uuid: Uuid,
@@ -204,6 +209,10 @@ pub enum Address {
     PageTitled(String),
     /// The page of this title or, if it is not there, the nearest one above it that is.
     PageToBe(String),
+    /// A space by its number.
+    Space(NodeId),
+    /// A folder by its number.
+    Folder(NodeId),
     /// A file by its number.
     File(NodeId),
     /// The newest live file of this name on a page.
@@ -221,15 +230,38 @@ pub enum Address {
     UserNamed(String),
 }
 
+impl Address {
+    /// The kinds of node that it can mean, and what to say if there is none; `None` if it means no node.
+    #[must_use]
+    pub fn kinds(&self) -> Option<(&'static [NodeKind], Refusal)> {
+        const PAGES: [NodeKind; 3] = [NodeKind::Page, NodeKind::Space, NodeKind::Folder];
+        match self {
+            Address::Page(_) | Address::PageTitled(_) | Address::PageToBe(_) => {
+                Some((&PAGES, Refusal::NoSuchPage))
+            }
+            Address::Space(_) => Some((&[NodeKind::Space], Refusal::NoSuchSpace)),
+            Address::Folder(_) => Some((&[NodeKind::Folder], Refusal::NoSuchFolder)),
+            Address::File(_) | Address::FileNamed { .. } => {
+                Some((&[NodeKind::File], Refusal::NoSuchFile))
+            }
+            Address::Site | Address::CurrentUser | Address::User(_) | Address::UserNamed(_) => None,
+        }
+    }
+}
+
 /// A resource that was found at an address, and what the one who asked may do there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     /// What was found.
     pub resource: ResourceId,
+    /// What that is, if it is a node of the tree.
+    pub kind: Option<NodeKind>,
     /// What the principal may do there.
     pub rights: Rights,
     /// The page it is, or lies on.
     pub page: Option<NodeId>,
+    /// What the principal meets there, if it is inside of a space.
+    pub space: Option<SpaceGround>,
     /// How many levels of a title lie between what was found and what was asked for: 0 but for [`Address::PageToBe`].
     pub missing: usize,
 }

@@ -1,10 +1,12 @@
 //! What a question about stored things asks for, and what its answer holds.
 
 use super::{
-    File, Language, Node, Page, Property, Refusal, ResourceId, Revision, Timestamp, User, UserId,
+    File, FileOrder, Language, Node, NodeId, NodeKind, NodeName, Page, Property, Refusal,
+    ResourceId, Revision, Timestamp, User, UserId,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// Text values of up to this many bytes are shown in answers that do not say otherwise (`mindtouch.md` §4).
 pub const SHOWN_BYTES: u64 = 2048;
@@ -226,9 +228,82 @@ pub struct FileView {
     pub properties: Listing,
 }
 
+/// A space, folder or file, as lists of what lies in the tree have it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// Its number.
+    pub id: NodeId,
+    /// Its name in all other systems.
+    pub uuid: Uuid,
+    /// What it is.
+    pub kind: NodeKind,
+    /// What it is called.
+    pub name: NodeName,
+    /// What it lies in; `None`: nothing, for it is a space.
+    pub parent: Option<NodeId>,
+    /// The space that it is or lies in; `None`: it lies on a page.
+    pub space: Option<NodeId>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// By whom.
+    pub created_by: UserId,
+    /// What more there is of a file.
+    pub file: Option<FileEntry>,
+}
+
+/// What a list says of a file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FileEntry {
+    /// The file at its newest revision. In lists its content is left out.
+    pub file: File,
+    /// Whether it is a link, and its content means nothing.
+    pub is_link: bool,
+    /// Whether the one who asks may download it.
+    pub may_download: bool,
+}
+
+impl Entry {
+    /// The folder that it lies in, if it lies in one.
+    #[must_use]
+    pub fn folder(&self) -> Option<NodeId> {
+        self.parent
+            .filter(|_| self.space.is_some() && self.parent != self.space)
+    }
+}
+
+/// Spaces, folders or files, and those who made them.
+#[derive(Clone, Debug)]
+pub struct Entries {
+    /// In the order of the list.
+    pub entries: Vec<Entry>,
+    /// Those who made them.
+    pub users: Users,
+}
+
+impl Entries {
+    /// Brings the files of a folder into an order.
+    pub fn sort(&mut self, order: FileOrder) {
+        let Entries { entries, users } = self;
+        let size = |entry: &Entry| entry.file.as_ref().map(|file| file.file.content.size);
+        let owner = |entry: &Entry| {
+            users
+                .get(&entry.created_by)
+                .map(|user| user.display_name().to_owned())
+        };
+        match order {
+            FileOrder::Order => entries.sort_by_key(|entry| entry.id),
+            FileOrder::Date => entries.sort_by_key(|entry| (entry.created_at, entry.id)),
+            FileOrder::Size => entries.sort_by_key(|entry| (size(entry), entry.id)),
+            FileOrder::Name => {
+                entries.sort_by_cached_key(|entry| (entry.name.as_str().to_lowercase(), entry.id));
+            }
+            FileOrder::Owner => entries.sort_by_cached_key(|entry| (owner(entry), entry.id)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::{NodeId, NodeKind};
     use super::*;
 
     fn page(path: String) -> FoundPage {

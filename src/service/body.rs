@@ -1,8 +1,8 @@
-//! The body of a request: gathered whole, sent on to the store in pieces, or passed over; always within bounds of size
-//! and time.
+//! The body of a request: gathered whole, sent on to the store in pieces, looked through for one part of a form, or passed
+//! over; always within bounds of size and time.
 
 use super::exchange::Exchange;
-use crate::dialect::{BodyPlan, Payload};
+use crate::dialect::{BodyPlan, Part, Payload};
 use crate::fault::Fault;
 use crate::model::{Body, ContentId, Timestamp};
 use crate::store::{CHUNK_BYTES, Store};
@@ -10,16 +10,23 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::{DecodeError, Engine};
 use bytes::{Bytes, BytesMut};
+use futures_util::stream::{self, Stream};
 use http::header::{self, HeaderMap};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use multer::Multipart;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 
 /// Of a body that nobody reads, so many bytes are passed over, so that the client reads the answer.
 const PASSED_OVER_BYTES_MAX: u64 = 256 << 10;
+
+/// The most bytes before the first part of a form, or of the head of a part.
+const PART_HEAD_BYTES_MAX: usize = 64 << 10;
 
 /// For how long.
 const PASSED_OVER_TIME: Duration = Duration::from_secs(2);
@@ -204,62 +211,83 @@ impl Exchange<'_> {
             BodyPlan::Content {
                 bytes_max,
                 too_large,
-            } => self.gather_content(bytes_max, too_large, coding, at).await,
+            } => {
+                let mut deadline = self.floor();
+                let mut keeper = Keeper::new(bytes_max, too_large, at);
+                while let Some(piece) = self.piece(&mut deadline, &mut coding).await? {
+                    keeper.add(self, piece).await?;
+                }
+                let (body, size, staged) = keeper.finish(self).await?;
+                Ok(Gathered {
+                    payload: Payload::Content { body, size },
+                    staged,
+                })
+            }
+            BodyPlan::Part {
+                boundary,
+                is_wanted,
+                bytes_max,
+                too_large,
+            } => {
+                let mut body = self.body.take();
+                let feed = Feed {
+                    body: &mut body,
+                    deadline: self.floor(),
+                    coding,
+                };
+                let keeper = Keeper::new(bytes_max, too_large, at);
+                let gathered = self.gather_part(feed, boundary?, is_wanted, keeper).await;
+                self.body = body;
+                gathered
+            }
         }
     }
 
-    /// Keeps a short content here, and sends a long one on in pieces, so that its size does not matter.
-    async fn gather_content(
-        &mut self,
-        bytes_max: u64,
-        too_large: String,
-        mut coding: Coding,
-        at: Timestamp,
-    ) -> Result<Gathered, Fault> {
-        let store = Arc::clone(&self.service.store);
-        let (window, bytes_min) = (
-            self.service.limits.stream_time(),
-            self.service.limits.stream_bytes_min(),
-        );
-        let mut deadline = Deadline::Floor {
+    /// How fast a stream has to come.
+    fn floor(&self) -> Deadline {
+        let limits = &self.service.limits;
+        let window = limits.stream_time();
+        Deadline::Floor {
             window,
-            bytes_min,
+            bytes_min: limits.stream_bytes_min(),
             end: Instant::now() + window,
             bytes: 0,
-        };
-        let (mut size, mut seq) = (0, 0);
-        let mut staged: Option<Staged> = None;
-        let mut rest = Gatherer::default();
-        while let Some(piece) = self.piece(&mut deadline, &mut coding).await? {
-            size += piece.len() as u64;
-            if size > bytes_max {
-                return Err(Fault::TooLarge(too_large));
-            }
-            rest.add(piece);
-            while rest.len() > CHUNK_BYTES {
-                let content = if let Some(staged) = &staged {
-                    staged.content
-                } else {
-                    let content = self.told(store.stage(at).await)?;
-                    staged = Some(Staged {
-                        store: Arc::clone(&store),
-                        content,
-                    });
-                    content
-                };
-                self.told(store.append(content, seq, rest.split(CHUNK_BYTES)).await)?;
-                seq += 1;
-            }
         }
-        let body = match &staged {
-            None => Body::Inline(rest.take()),
-            Some(staged) => {
-                self.told(store.append(staged.content, seq, rest.take()).await)?;
-                Body::Stored(staged.content)
+    }
+
+    /// Looks through a form for the first part that is wanted.
+    async fn gather_part(
+        &self,
+        feed: Feed<'_>,
+        boundary: String,
+        is_wanted: fn(&HeaderMap) -> bool,
+        keeper: Keeper,
+    ) -> Result<Gathered, Fault> {
+        let between = Arc::new(AtomicUsize::new(0));
+        let mut form = Multipart::new(feed.pieces(Arc::clone(&between)), boundary);
+        let (mut keeper, mut found, mut staged) = (Some(keeper), None, None);
+        while let Some(mut part) = form.next_field().await.map_err(not_a_form)? {
+            let mut keeper = keeper.take_if(|_| is_wanted(part.headers()));
+            while let Some(piece) = part.chunk().await.map_err(not_a_form)? {
+                between.store(0, Ordering::Relaxed);
+                if let Some(keeper) = &mut keeper {
+                    keeper.add(self, piece).await?;
+                }
             }
-        };
+            if let Some(keeper) = keeper {
+                let (body, size, kept) = keeper.finish(self).await?;
+                staged = kept;
+                let headers = part.headers().clone();
+                found = Some(Part {
+                    headers,
+                    body,
+                    size,
+                });
+            }
+            between.store(0, Ordering::Relaxed);
+        }
         Ok(Gathered {
-            payload: Payload::Content { body, size },
+            payload: Payload::Part(found),
             staged,
         })
     }
@@ -270,21 +298,7 @@ impl Exchange<'_> {
         deadline: &mut Deadline,
         coding: &mut Coding,
     ) -> Result<Option<Bytes>, Fault> {
-        let Some(body) = &mut self.body else {
-            return Ok(None);
-        };
-        let piece = timeout_at(deadline.end(), data(body))
-            .await
-            .map_err(|_| Fault::TooSlow)?;
-        let piece = piece
-            .map_err(|error| Fault::BadRequest(format!("the body could not be read: {error}")))?;
-        if let Some(piece) = piece {
-            deadline.moved(piece.len());
-            return coding.decode(piece).map(Some);
-        }
-        self.body = None;
-        let last = coding.end()?;
-        Ok((!last.is_empty()).then_some(last))
+        piece(&mut self.body, deadline, coding).await
     }
 
     /// Passes over what is left of the body if it is little. `false`: the connection has to be closed.
@@ -310,6 +324,154 @@ impl Exchange<'_> {
         timeout_at(Instant::now() + PASSED_OVER_TIME, pass_over)
             .await
             .unwrap_or(false)
+    }
+}
+
+/// The next piece of a body, decoded; `None` at its end.
+async fn piece(
+    from: &mut Option<Incoming>,
+    deadline: &mut Deadline,
+    coding: &mut Coding,
+) -> Result<Option<Bytes>, Fault> {
+    let Some(body) = from else {
+        return Ok(None);
+    };
+    let piece = timeout_at(deadline.end(), data(body))
+        .await
+        .map_err(|_| Fault::TooSlow)?;
+    let piece =
+        piece.map_err(|error| Fault::BadRequest(format!("the body could not be read: {error}")))?;
+    if let Some(piece) = piece {
+        deadline.moved(piece.len());
+        return coding.decode(piece).map(Some);
+    }
+    *from = None;
+    let last = coding.end()?;
+    Ok((!last.is_empty()).then_some(last))
+}
+
+/// A body that a form is read from.
+struct Feed<'a> {
+    body: &'a mut Option<Incoming>,
+    deadline: Deadline,
+    coding: Coding,
+}
+
+impl<'a> Feed<'a> {
+    /// The pieces of the body. `between` is how many bytes came since a piece of a part was last taken: what is no part of
+    /// any is kept by the reader, so it has a bound.
+    fn pieces(
+        self,
+        between: Arc<AtomicUsize>,
+    ) -> impl Stream<Item = Result<Bytes, Fault>> + Send + use<'a> {
+        stream::unfold(
+            (self, between, false),
+            |(mut feed, between, goes_on)| async move {
+                if goes_on {
+                    // The reader takes all that is ready, and shall not take all of a large file.
+                    yield_now().await;
+                }
+                let Feed {
+                    body,
+                    deadline,
+                    coding,
+                } = &mut feed;
+                let next = if between.load(Ordering::Relaxed) > PART_HEAD_BYTES_MAX {
+                    let what =
+                        format!("the head of a part has at most {PART_HEAD_BYTES_MAX} bytes");
+                    Err(Fault::BadRequest(what))
+                } else {
+                    piece(body, deadline, coding).await
+                };
+                if let Ok(Some(piece)) = &next {
+                    between.fetch_add(piece.len(), Ordering::Relaxed);
+                }
+                next.transpose().map(|piece| (piece, (feed, between, true)))
+            },
+        )
+    }
+}
+
+/// Why a form could not be read.
+fn not_a_form(error: multer::Error) -> Fault {
+    if let multer::Error::StreamReadFailed(error) = error {
+        return match error.downcast::<Fault>() {
+            Ok(fault) => *fault,
+            Err(error) => Fault::BadRequest(format!("the body could not be read: {error}")),
+        };
+    }
+    Fault::BadRequest(format!("the body is not multipart/form-data: {error}"))
+}
+
+/// Keeps a short content, and sends a long one on to the store in pieces, so that its size does not matter.
+struct Keeper {
+    bytes_max: u64,
+    too_large: String,
+    at: Timestamp,
+    size: u64,
+    seq: u32,
+    rest: Gatherer,
+    staged: Option<Staged>,
+}
+
+impl Keeper {
+    fn new(bytes_max: u64, too_large: String, at: Timestamp) -> Self {
+        Keeper {
+            bytes_max,
+            too_large,
+            at,
+            size: 0,
+            seq: 0,
+            rest: Gatherer::default(),
+            staged: None,
+        }
+    }
+
+    async fn add(&mut self, exchange: &Exchange<'_>, piece: Bytes) -> Result<(), Fault> {
+        self.size += piece.len() as u64;
+        if self.size > self.bytes_max {
+            return Err(Fault::TooLarge(std::mem::take(&mut self.too_large)));
+        }
+        self.rest.add(piece);
+        while self.rest.len() > CHUNK_BYTES {
+            let piece = self.rest.split(CHUNK_BYTES);
+            self.send(exchange, piece).await?;
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, exchange: &Exchange<'_>, piece: Bytes) -> Result<(), Fault> {
+        let store = &exchange.service.store;
+        let content = if let Some(staged) = &self.staged {
+            staged.content
+        } else {
+            let content = exchange.told(store.stage(self.at).await)?;
+            self.staged = Some(Staged {
+                store: Arc::clone(store),
+                content,
+            });
+            content
+        };
+        exchange.told(store.append(content, self.seq, piece).await)?;
+        self.seq += 1;
+        Ok(())
+    }
+
+    /// The content, its size, and what went to the store.
+    async fn finish(
+        mut self,
+        exchange: &Exchange<'_>,
+    ) -> Result<(Body, u64, Option<Staged>), Fault> {
+        let rest = std::mem::take(&mut self.rest).take();
+        let body = match &self.staged {
+            None => Body::Inline(rest),
+            Some(staged) => {
+                let content = staged.content;
+                self.send(exchange, rest).await?;
+                Body::Stored(content)
+            }
+        };
+        Ok((body, self.size, self.staged))
     }
 }
 

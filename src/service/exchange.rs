@@ -1,16 +1,20 @@
 //! One request: who asks, may they, what does it ask, and what does the store say.
 
 use super::body::{Coding, Gathered};
-use super::{Connection, Service};
+use super::{AddUserError, Connection, Service, add_user};
 use crate::auth::{self, HashError};
 use crate::config::Addresses;
 use crate::dialect::{
-    BodyPlan, Call, Context, Dialect, IssuedToken, Need, NewUser, Next, Payload, Plan,
+    BodyPlan, Call, Context, Dialect, IssuedToken, Need, NewUser, Next, Payload, People, Plan,
+    Shown,
 };
 use crate::fault::Fault;
 use crate::http::{Answer, AnswerBody, Head};
-use crate::model::{Address, Body, Content, Place, Principal, Right, Timestamp, User, UserId};
-use crate::store::{NewAccount, NewGroup, NewToken, StoreError};
+use crate::model::{
+    Address, Body, Caller, Content, Entries, NodeId, Place, Principal, Right, Rights, Timestamp,
+    User, UserId,
+};
+use crate::store::{NewGroup, NewToken, StoreError};
 use bytes::{Bytes, BytesMut};
 use http::Method;
 use http::header::{self, HeaderMap};
@@ -25,6 +29,9 @@ const OFFLOAD_BYTES: usize = 256 << 10;
 
 /// The same for lists: so many properties.
 const OFFLOAD_PROPERTIES: usize = 1024;
+
+/// How many bytes a form may have besides the content that is wanted.
+const FORM_BYTES_MAX: u64 = 1 << 20;
 
 /// The present moment.
 pub(crate) fn now() -> Timestamp {
@@ -80,35 +87,35 @@ impl Exchange<'_> {
             mut body,
             finish,
         } = plan;
-        let principal = self
+        let who = self
             .identify(credentials, &method, head, &base, connection, at)
             .await?;
-        let place = self.locate(&principal, address?).await?;
-        allow(&principal, place.as_ref(), need)?;
-        let who = principal.clone();
+        let caller = Caller { who, at };
+        let place = match address? {
+            Some(address) => Some(self.locate(&caller, address).await?),
+            None => None,
+        };
+        allow(&caller.who, place.as_ref(), need)?;
         let coding = self.check_head(&mut body, &head.headers)?;
         let finish = finish?;
         let Gathered { payload, staged } = self.gather(body, coding, at).await?;
         let mut privacy = self.service.privacy;
-        if principal.has_key() {
+        if caller.who.has_key() {
             privacy.addresses = Addresses::Shown;
         }
         let context = Context {
-            principal,
+            principal: caller.who.clone(),
             at,
             base,
             privacy,
             place,
-            // Only a content can become a node, and random numbers cost a call into the kernel.
-            uuid: match payload {
-                Payload::Content { .. } => Uuid::new_v4(),
-                Payload::Nothing | Payload::Whole(_) => Uuid::nil(),
-            },
+            seed: self.service.seed,
+            links: Arc::clone(&self.service.links),
             request: self.number,
         };
         let much = matches!(&payload, Payload::Whole(bytes) if bytes.len() >= OFFLOAD_BYTES);
         let call = offload(much, self.number, move || finish(context, payload)).await?;
-        let answer = self.perform(call, &who, at).await;
+        let answer = self.perform(call, &caller).await;
         drop(staged);
         answer
     }
@@ -130,36 +137,23 @@ impl Exchange<'_> {
         }
     }
 
-    async fn locate(
-        &self,
-        who: &Principal,
-        address: Option<Address>,
-    ) -> Result<Option<Place>, Fault> {
-        match address {
-            Some(address) => self
-                .told(self.service.store.locate(who, address).await)
-                .map(Some),
-            None => Ok(None),
-        }
+    async fn locate(&self, caller: &Caller, address: Address) -> Result<Place, Fault> {
+        self.told(self.service.store.locate(caller, address).await)
     }
 
     /// Does what the call asks, and what its answer asks further.
-    async fn perform(
-        &self,
-        mut call: Call,
-        who: &Principal,
-        at: Timestamp,
-    ) -> Result<Answer, Fault> {
+    async fn perform(&self, mut call: Call, caller: &Caller) -> Result<Answer, Fault> {
         loop {
-            match self.step(call, who, at).await? {
+            match self.step(call, caller).await? {
                 Next::Say(answer) => return Ok(answer),
                 Next::Ask(next) => call = next,
             }
         }
     }
 
-    async fn step(&self, call: Call, who: &Principal, at: Timestamp) -> Result<Next, Fault> {
+    async fn step(&self, call: Call, caller: &Caller) -> Result<Next, Fault> {
         let store = &self.service.store;
+        let (who, at) = (&caller.who, caller.at);
         match call {
             Call::Say(answer) => Ok(Next::Say(answer)),
             Call::Write { batch, reply } => {
@@ -172,7 +166,7 @@ impl Exchange<'_> {
                 .await
             }
             Call::List { query, reply } => {
-                let listing = self.told(store.list(who, query).await)?;
+                let listing = self.told(store.list(caller, query).await)?;
                 offload(
                     listing.properties.len() >= OFFLOAD_PROPERTIES,
                     self.number,
@@ -181,7 +175,7 @@ impl Exchange<'_> {
                 .await
             }
             Call::Read { key, alias, reply } => {
-                reply(self.told(store.read(who, key, alias).await)?)
+                reply(self.told(store.read(caller, key, alias).await)?)
             }
             Call::Gather { content, reply } => {
                 let bytes = self.bytes_of(content).await?;
@@ -194,48 +188,78 @@ impl Exchange<'_> {
                 id,
                 revision,
                 reply,
-            } => reply(self.told(store.file(who, id, revision).await)?),
+            } => reply(self.told(store.file(caller, id, revision).await)?),
             Call::FileView {
                 id,
                 revision,
                 reply,
             } => {
-                let view = self.told(store.file_view(who, id, revision).await)?;
+                let view = self.told(store.file_view(caller, id, revision).await)?;
                 let much = view.properties.properties.len() >= OFFLOAD_PROPERTIES;
                 offload(much, self.number, move || reply(view)).await
             }
             Call::FilesOn { page, reply } => {
-                let files = self.told(store.files_on(who, page).await)?;
+                let files = self.told(store.files_on(caller, page).await)?;
                 let much = files.len() >= OFFLOAD_PROPERTIES;
                 offload(much, self.number, move || reply(files)).await
             }
             Call::FileHistory { id, reply } => {
-                let history = self.told(store.file_history(who, id).await)?;
+                let history = self.told(store.file_history(caller, id).await)?;
                 let much = history.revisions.len() >= OFFLOAD_PROPERTIES;
                 offload(much, self.number, move || reply(history)).await
             }
-            Call::Page { id, reply } => reply(self.told(store.page(who, id).await)?),
+            Call::Page { id, reply } => reply(self.told(store.page(caller, id).await)?),
             Call::Permissions { page, reply } => reply(self.told(store.permissions(page).await)?),
             Call::PagesWith { search, reply } => {
-                let pages = self.told(store.pages_with(who, search).await)?;
+                let pages = self.told(store.pages_with(caller, search).await)?;
                 let much = pages.len() >= OFFLOAD_PROPERTIES;
                 offload(much, self.number, move || reply(pages)).await
             }
-            Call::ChangeUser { id, change, reply } => {
+            Call::People(people) => self.step_of_people(people, caller).await,
+            Call::Locate {
+                address,
+                need,
+                reply,
+            } => {
+                let place = self.locate(caller, address).await?;
+                allow(who, Some(&place), need)?;
+                reply(place)
+            }
+            Call::Entry { id, reply } => reply(self.shown(caller, id).await?),
+            Call::Entries { of, kind, reply } => {
+                let entries = self.told(store.entries(caller, of, kind).await)?;
+                let much = entries.entries.len() >= OFFLOAD_PROPERTIES;
+                offload(much, self.number, move || reply(entries)).await
+            }
+            Call::Linked { id, reply } => {
+                // What is asked for is shown for the sake of the link, not of who has it.
+                let who = Principal::with_key(Arc::clone(&self.service.admin));
+                reply(self.shown(&Caller { who, at }, id).await?)
+            }
+        }
+    }
+
+    async fn step_of_people(&self, people: People, caller: &Caller) -> Result<Next, Fault> {
+        let store = &self.service.store;
+        let (who, at) = (&caller.who, caller.at);
+        match people {
+            People::ChangeUser { id, change, reply } => {
                 let (store, by) = (Arc::clone(store), who.clone());
                 let changed = self
                     .then_forget(id, async move { store.change_user(&by, id, change).await })
                     .await?;
                 reply(changed)
             }
-            Call::Group { id, reply } => reply(self.told(store.group(id).await)?),
-            Call::Groups { reply } => reply(self.told(store.groups().await)?),
-            Call::AddGroup {
+            People::Group { id, reply } => reply(self.told(store.group(id).await)?),
+            People::Groups { reply } => reply(self.told(store.groups().await)?),
+            People::AddGroup {
+                space,
                 name,
                 members,
                 reply,
             } => {
                 let group = NewGroup {
+                    space,
                     name,
                     members,
                     uuid: Uuid::new_v4(),
@@ -243,20 +267,28 @@ impl Exchange<'_> {
                 };
                 reply(self.told(store.add_group(who, group).await)?)
             }
-            Call::SetMembers { id, members, reply } => {
+            People::SetMembers { id, members, reply } => {
                 reply(self.told(store.set_members(who, id, members).await)?)
             }
-            Call::User { id, reply } => reply(self.told(store.user(id).await)?),
-            Call::Users { reply } => reply(self.told(store.users().await)?),
-            Call::AddUser { user, reply } => reply(self.add_user(who, user, at).await?),
-            Call::SetPassword {
+            People::User { id, reply } => reply(self.told(store.user(id).await)?),
+            People::Users { reply } => reply(self.told(store.users().await)?),
+            People::AddUser { user, reply } => reply(self.add_user(who, user, at).await?),
+            People::SetPassword {
                 user,
                 current,
                 password,
                 reply,
             } => reply(self.set_password(who, user, current, password).await?),
-            Call::IssueToken { reply } => reply(self.issue_token(who, at).await?),
+            People::IssueToken { reply } => reply(self.issue_token(who, at).await?),
         }
+    }
+
+    /// A space, folder or file, for somebody.
+    async fn shown(&self, caller: &Caller, id: NodeId) -> Result<Shown, Fault> {
+        let Entries { mut entries, users } =
+            self.told(self.service.store.entry(caller, id).await)?;
+        let entry = entries.pop().ok_or(Fault::Internal(self.number))?;
+        Ok(Shown { entry, users })
     }
 
     /// All bytes of a content.
@@ -300,18 +332,12 @@ impl Exchange<'_> {
         user: NewUser,
         at: Timestamp,
     ) -> Result<Arc<User>, Fault> {
-        let password = self.hashed(self.service.hasher.hash(user.password).await)?;
-        let account = NewAccount {
-            name: user.name,
-            full_name: user.full_name,
-            email: user.email,
-            role: user.role,
-            access: user.access,
-            password,
-            uuid: Uuid::new_v4(),
-            at,
-        };
-        self.told(self.service.store.add_account(by, account).await)
+        let service = self.service;
+        let added = add_user(&*service.store, &service.hasher, by, user, at).await;
+        added.or_else(|error| match error {
+            AddUserError::Hash(error) => self.hashed(Err(error)),
+            AddUserError::Store(error) => self.told(Err(error)),
+        })
     }
 
     async fn set_password(
@@ -399,6 +425,21 @@ impl Exchange<'_> {
                 bytes_max,
                 too_large,
             } => (*bytes_max, too_large),
+            BodyPlan::Part {
+                boundary,
+                bytes_max,
+                too_large,
+                ..
+            } => {
+                if let Err(wrong_type) = boundary {
+                    let fault = std::mem::replace(wrong_type, Fault::LengthRequired);
+                    return Err(fault);
+                }
+                if !headers.contains_key(header::CONTENT_LENGTH) {
+                    return Err(Fault::LengthRequired);
+                }
+                (bytes_max.saturating_add(FORM_BYTES_MAX), too_large)
+            }
         };
         let coding = Coding::of(headers)?;
         let max = coding.sent_bytes_max(max);
@@ -419,6 +460,24 @@ fn allow(principal: &Principal, place: Option<&Place>, need: Need) -> Result<(),
         Need::SignedIn if principal.is_anonymous() => Err(Fault::CredentialsNeeded),
         Need::SignedIn => Ok(()),
         Need::Right(right) => Ok(place.ok_or(Fault::UnknownPath)?.allow(principal, right)?),
+        Need::Inside(right) => {
+            let place = place.ok_or(Fault::UnknownPath)?;
+            if place.space.is_some() || principal.is_admin() {
+                return Ok(place.allow(principal, right)?);
+            }
+            let place = Place {
+                rights: Rights::NONE,
+                ..*place
+            };
+            Ok(place.allow(principal, right)?)
+        }
+        Need::Properties => {
+            let place = place.ok_or(Fault::UnknownPath)?;
+            if place.rights.allow(Right::Comment) {
+                return Ok(());
+            }
+            Ok(place.allow(principal, Right::Update)?)
+        }
         Need::Permissions => {
             let place = place.ok_or(Fault::UnknownPath)?;
             if place.rights.allow(Right::ChangePermissions) {

@@ -8,15 +8,18 @@ mod body;
 mod exchange;
 mod identify;
 mod origin;
+mod people;
 mod stream;
 
+pub use crate::dialect::NewUser;
 pub(crate) use exchange::now;
 pub use origin::{Proxies, is_prefix};
+pub use people::{AddUserError, add_user};
 pub use stream::AnswerStream;
 
 use crate::auth::{self, Hasher, Throttle, Verified};
 use crate::config::{Limits, Privacy};
-use crate::dialect::{DIALECTS, Dialect};
+use crate::dialect::{DIALECTS, Dialect, LinkKey};
 use crate::fault::Fault;
 use crate::http::{Answer, AnswerBody, Head};
 use crate::model::{User, UserId};
@@ -31,6 +34,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
+use uuid::Uuid;
 
 /// Answers requests.
 pub struct Service {
@@ -46,6 +50,10 @@ pub struct Service {
     anonymous: Arc<User>,
     /// The first account, for which the key of the site stands.
     admin: Arc<User>,
+    /// With what links are signed.
+    links: Arc<LinkKey>,
+    /// A random number of this process, from which the names of new nodes follow.
+    seed: Uuid,
     requests: AtomicU64,
     failed: Notify,
 }
@@ -107,6 +115,8 @@ impl Service {
         Ok(Service {
             anonymous: store.user(UserId::ANONYMOUS).await?,
             admin: store.user(UserId::ADMIN).await?,
+            links: Arc::new(LinkKey::new(store.link_key().await?)),
+            seed: Uuid::new_v4(),
             hasher: Hasher::start()?,
             verified: Arc::new(
                 Verified::new(Duration::from_secs(limits.credentials_secs))
@@ -220,7 +230,7 @@ impl Service {
 }
 
 fn dialect_of(path: &str) -> &'static dyn Dialect {
-    let [last] = DIALECTS;
+    let [.., last] = DIALECTS;
     DIALECTS
         .into_iter()
         .find(|dialect| dialect.claims(path))

@@ -3,19 +3,23 @@
 //! It keeps nothing when it is dropped. It exists to be read beside the contract, to say what [`super::Sqlite`] must
 //! answer, and to embed the service where nothing needs to last.
 
+mod spaces;
+
 use super::{
-    Account, CHUNK_BYTES, NewAccount, NewGroup, NewToken, Store, StoreError, Ticket, folded,
+    Account, CHUNK_BYTES, NewAccount, NewGroup, NewToken, Setup, Store, StoreError, Ticket, folded,
 };
 use crate::model::{
-    Access, Address, Batch, Body, Change, Content, ContentId, DESCRIPTION_PROPERTY, Done, Edit,
-    File, FileHistory, FileView, Found, FoundPage, Grant, Grantee, Ground, Group, GroupId,
-    Language, ListQuery, Listing, MediaType, NewPage, NextIds, Node, NodeId, NodeKind, NodeName,
-    Outcome, Page, PageGround, PageSearch, PageView, Permissions, Place, Principal, Property,
-    PropertyId, PropertyKey, PropertyName, Refusal, ResourceId, Revision, Right, Rights, Role,
-    Snapshot, Timestamp, User, UserChange, UserId, Users, check_user_change, decide, on_page,
-    require, rights_on, title_levels,
+    Access, AccessList, Address, Batch, Body, Caller, Change, Content, ContentId,
+    DESCRIPTION_PROPERTY, Done, Edit, Entries, File, FileHistory, FileView, Found, FoundPage,
+    Grant, Grantee, Ground, Group, GroupId, Language, ListQuery, Listing, MediaType, Member,
+    NewNode, NextIds, Node, NodeId, NodeKind, NodeName, Outcome, Page, PageGround, PageSearch,
+    PageView, Permissions, Place, Principal, Property, PropertyId, PropertyKey, PropertyName,
+    Refusal, ResourceId, Revision, Right, Rights, Role, Settings, Snapshot, SpaceGround, SpaceRole,
+    Timestamp, User, UserChange, UserId, Users, check_user_change, decide, on_page, require,
+    rights_on, title_levels,
 };
 use bytes::{Bytes, BytesMut};
+use spaces::sure;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
@@ -32,6 +36,10 @@ struct State {
     staged: BTreeSet<ContentId>,
     accounts: BTreeMap<UserId, Account>,
     groups: BTreeMap<GroupId, Group>,
+    enrolled: BTreeMap<(NodeId, UserId), SpaceRole>,
+    /// Who made each property that there ever was.
+    makers: BTreeMap<PropertyId, UserId>,
+    link_key: [u8; 32],
     tokens: BTreeMap<[u8; 32], (UserId, Timestamp)>,
     next: NextIds,
     next_content: ContentId,
@@ -47,17 +55,28 @@ struct StoredNode {
     language: Option<Language>,
     created_at: Timestamp,
     created_by: UserId,
+    uuid: Uuid,
+    space: Option<NodeId>,
+    settings: Settings,
+    access: Option<AccessList>,
     permissions: Option<Permissions>,
     /// Of a file.
     revisions: Vec<File>,
-    /// Of a page: its newest revision.
+    /// Of a page, space or folder: its newest revision.
     page: Option<Page>,
 }
 
 impl StoredNode {
-    fn of_page(page: &Page) -> Self {
+    fn of_page(page: &Page, space: Option<NodeId>) -> Self {
         StoredNode {
-            kind: NodeKind::Page,
+            kind: page.kind,
+            uuid: page.uuid,
+            space: match page.kind {
+                NodeKind::Space => Some(page.id),
+                NodeKind::Page | NodeKind::Folder | NodeKind::File => space,
+            },
+            settings: Settings::default(),
+            access: None,
             parent: page.parent,
             name: page.name.clone(),
             deleted: false,
@@ -72,20 +91,26 @@ impl StoredNode {
 }
 
 impl Memory {
-    /// A store with the page `home`, the anonymous account, and the account `admin` with this password hash (Argon2id
-    /// as a PHC string).
+    /// A store with the page `home`, the anonymous account, and the account `admin`.
     ///
     /// # Panics
     /// Never: the names of the page and the accounts are names.
     #[must_use]
     #[expect(clippy::expect_used, reason = "literals")]
-    pub fn new(admin_password: String, at: Timestamp) -> Self {
+    pub fn new(setup: Setup) -> Self {
+        let Setup {
+            admin_password,
+            link_key,
+            at,
+        } = setup;
         let account = |id, name: &str, role, password| {
             let user = User {
                 id,
+                uuid: Uuid::from_u64_pair(0, id.get().unsigned_abs()),
                 name: name.to_owned(),
                 full_name: String::new(),
                 email: None,
+                matric_no: None,
                 role,
                 access: Access::Active,
                 created_at: at,
@@ -99,8 +124,9 @@ impl Memory {
                 },
             )
         };
-        let home = StoredNode::of_page(&Page {
+        let home = Page {
             id: NodeId::HOME,
+            kind: NodeKind::Page,
             uuid: Uuid::nil(),
             parent: None,
             name: "home".parse().expect("a name"),
@@ -108,7 +134,8 @@ impl Memory {
             content: Content::inline(MediaType::text_utf8(), Bytes::new()),
             modified_at: at,
             modified_by: UserId::ADMIN,
-        });
+        };
+        let home = StoredNode::of_page(&home, None);
         let first = NodeId::HOME.next();
         Memory(Mutex::new(State {
             nodes: BTreeMap::from([(NodeId::HOME, home)]),
@@ -120,6 +147,9 @@ impl Memory {
                 account(UserId::ANONYMOUS, "Anonymous", Role::Viewer, None),
             ]),
             groups: BTreeMap::new(),
+            enrolled: BTreeMap::new(),
+            makers: BTreeMap::new(),
+            link_key,
             tokens: BTreeMap::new(),
             next: NextIds {
                 property: PropertyId::new(1).expect("an id"),
@@ -212,32 +242,27 @@ impl State {
     fn resolve(&self, who: &Principal, address: &Address) -> Result<ResourceId, Refusal> {
         Ok(match address {
             Address::Site => ResourceId::Site,
-            Address::Page(id) => self.page(*id).map(|_| ResourceId::Node(*id))?,
+            Address::Page(id) | Address::Space(id) | Address::Folder(id) | Address::File(id) => {
+                ResourceId::Node(*id)
+            }
             Address::PageTitled(title) => match self.nearest(title) {
                 (page, 0) => ResourceId::Node(page),
                 _ => return Err(Refusal::NoSuchPage),
             },
             Address::PageToBe(title) => ResourceId::Node(self.nearest(title).0),
-            Address::File(id) => ResourceId::Node(*id),
             Address::FileNamed { page, name } => match self.resolve(who, page)? {
                 ResourceId::Node(page) => {
+                    self.page(page)?;
                     ResourceId::Node(self.file_named(page, name).ok_or(Refusal::NoSuchFile)?)
                 }
                 ResourceId::Site | ResourceId::User(_) => return Err(Refusal::NoSuchFile),
             },
             Address::CurrentUser => ResourceId::User(who.id()),
             Address::User(id) => ResourceId::User(*id),
-            Address::UserNamed(name) => {
-                let folded_name = folded(name);
-                let mut users = self
-                    .accounts
-                    .values()
-                    .filter(|account| folded(&account.user.name) == folded_name);
-                users
-                    .next()
-                    .map(|account| ResourceId::User(account.user.id))
-                    .ok_or(Refusal::NoSuchUser)?
-            }
+            Address::UserNamed(name) => self
+                .account_named(name)
+                .map(|account| ResourceId::User(account.user.id))
+                .ok_or(Refusal::NoSuchUser)?,
         })
     }
 
@@ -272,28 +297,48 @@ impl State {
         }))
     }
 
-    fn place(&self, who: &Principal, resource: ResourceId) -> Result<Place, Refusal> {
-        let (ground, page) = match resource {
-            ResourceId::Site => (Ground::Site, None),
-            ResourceId::User(id) if self.accounts.contains_key(&id) => (Ground::User(id), None),
+    fn place(&self, caller: &Caller, resource: ResourceId) -> Result<Place, Refusal> {
+        let who = &caller.who;
+        let (kind, ground, page) = match resource {
+            ResourceId::Site => (None, Ground::Site, None),
+            ResourceId::User(id) if self.accounts.contains_key(&id) => {
+                (None, Ground::User(id), None)
+            }
             ResourceId::User(_) => return Err(Refusal::NoSuchUser),
             ResourceId::Node(id) => {
-                let page = match self.nodes.get(&id) {
-                    Some(node) if node.kind != NodeKind::File => self.page(id).map(|_| id)?,
-                    Some(_) | None => self.live_file(id)?.parent.ok_or(Refusal::FileRemoved)?,
+                let node = self.nodes.get(&id).ok_or(Refusal::NoSuchFile)?;
+                let (page, removed) = match node.kind {
+                    NodeKind::File => (
+                        self.live_file(id)?.parent.ok_or(Refusal::FileRemoved)?,
+                        Refusal::FileRemoved,
+                    ),
+                    NodeKind::Page | NodeKind::Space | NodeKind::Folder => {
+                        (self.page(id).map(|_| id)?, Refusal::NoSuchPage)
+                    }
                 };
-                (self.page_ground(who, page)?, Some(page))
+                let ground = match node.space {
+                    Some(_) => {
+                        Ground::Space(sure(SpaceGround::of(self, caller, id)).ok_or(removed)?)
+                    }
+                    None => self.page_ground(who, page)?,
+                };
+                (Some(node.kind), ground, Some(page))
             }
         };
         Ok(Place {
             resource,
+            kind,
             rights: rights_on(who, ground),
             page,
+            space: match ground {
+                Ground::Space(ground) => Some(ground),
+                Ground::Site | Ground::Page(_) | Ground::User(_) => None,
+            },
             missing: 0,
         })
     }
 
-    fn found_page(&self, who: &Principal, from: NodeId, levels: &[NewPage]) -> Found {
+    fn found_page(&self, who: &Caller, from: NodeId, levels: &[NewNode]) -> Found {
         let (at, missing) = self.below(from, levels.iter().map(|level| level.name.as_str()));
         let page = self.page(at).ok().and_then(|node| node.page.clone());
         match (page, self.place(who, ResourceId::Node(at))) {
@@ -314,6 +359,17 @@ impl State {
         })
     }
 
+    fn ids_of(&self, members: &[Member]) -> Result<Vec<UserId>, Refusal> {
+        let id_of = |member: &Member| match member {
+            Member::Id(id) => Ok(*id),
+            Member::Login(login) => match self.account_named(login) {
+                Some(Account { user, .. }) if user.id != UserId::ANONYMOUS => Ok(user.id),
+                Some(_) | None => Err(Refusal::NoSuchLogin(login.clone())),
+            },
+        };
+        members.iter().map(id_of).collect()
+    }
+
     fn check_members(&self, members: &[UserId]) -> Result<(), Refusal> {
         match self.unknown(members.iter().map(|&id| Grantee::User(id))) {
             Some(missing) => Err(Refusal::NoSuchGrantee(missing)),
@@ -321,7 +377,7 @@ impl State {
         }
     }
 
-    fn page_view(&self, who: &Principal, id: NodeId) -> Result<PageView, StoreError> {
+    fn page_view(&self, who: &Caller, id: NodeId) -> Result<PageView, StoreError> {
         let stored = self.page(id)?;
         self.readable(who, ResourceId::Node(id))?;
         let parent = stored.parent.filter(|&parent| {
@@ -340,11 +396,7 @@ impl State {
         })
     }
 
-    fn pages_with(
-        &self,
-        who: &Principal,
-        search: &PageSearch,
-    ) -> Result<Vec<FoundPage>, StoreError> {
+    fn pages_with(&self, who: &Caller, search: &PageSearch) -> Result<Vec<FoundPage>, StoreError> {
         let mut found = search.begin();
         for (&id, node) in &self.nodes {
             let resource = ResourceId::Node(id);
@@ -377,8 +429,9 @@ impl State {
     }
 
     /// Whether `who` may read what belongs to a resource.
-    fn readable(&self, who: &Principal, resource: ResourceId) -> Result<(), Refusal> {
-        self.place(who, resource)?.allow(who, Right::Read)
+    fn readable(&self, caller: &Caller, resource: ResourceId) -> Result<(), Refusal> {
+        self.place(caller, resource)?
+            .allow(&caller.who, Right::Read)
     }
 
     fn change_user(
@@ -403,19 +456,32 @@ impl State {
     }
 
     fn add_group(&mut self, by: &Principal, new: NewGroup) -> Result<Group, StoreError> {
-        require(&self.current(by)?, Ground::Site, Right::Admin)?;
-        let taken = |group: &Group| folded(&group.name) == folded(&new.name);
-        if self.groups.values().any(taken) {
-            return Err(Refusal::GroupNameTaken(new.name).into());
+        let by = self.current(by)?;
+        if let Some(space) = new.space {
+            let (who, at) = (by.clone(), new.at);
+            let place = self.place(&Caller { who, at }, ResourceId::Node(space))?;
+            place.allow(&by, Right::Enroll)?;
+            if place.kind != Some(NodeKind::Space) {
+                return Err(Refusal::NoSuchSpace.into());
+            }
+        } else {
+            require(&by, Ground::Site, Right::Admin)?;
+            let taken =
+                |group: &Group| group.space.is_none() && folded(&group.name) == folded(&new.name);
+            if self.groups.values().any(taken) {
+                return Err(Refusal::GroupNameTaken(new.name).into());
+            }
         }
-        self.check_members(&new.members)?;
+        let members = self.ids_of(&new.members)?;
+        self.check_members(&members)?;
         let last = self.groups.keys().next_back();
         let id = last.map_or(GroupId::new(1), |last| Some(last.next()));
         let group = Group {
             id: id.ok_or(Refusal::NoSuchGroup)?,
+            uuid: new.uuid,
             name: new.name,
-            space: None,
-            members: sorted(new.members),
+            space: new.space,
+            members: sorted(members),
         };
         self.groups.insert(group.id, group.clone());
         Ok(group)
@@ -465,7 +531,7 @@ impl State {
         }
     }
 
-    fn found(&self, who: &Principal, change: &Change) -> Found {
+    fn found(&self, who: &Caller, change: &Change) -> Found {
         let property = |name| {
             self.property(change.resource, name)
                 .map_or(Found::Nothing, Found::Property)
@@ -477,12 +543,20 @@ impl State {
                 (found, _) => found,
             },
             (Edit::Upload(upload), ResourceId::Node(page)) => self
-                .file_named(page, &upload.name)
+                .file_named(page, &upload.file.name)
                 .map_or(Found::Nothing, |id| self.found_file(id, None)),
             (Edit::Revise { rename, .. }, ResourceId::Node(id)) => {
                 self.found_file(id, rename.as_ref())
             }
-            (Edit::Remove { .. }, ResourceId::Node(id)) => self.found_file(id, None),
+            (Edit::Remove { .. }, ResourceId::Node(id)) => self
+                .found_folder(id)
+                .unwrap_or_else(|| self.found_file(id, None)),
+            (Edit::Rename(_), ResourceId::Node(id)) => {
+                self.found_folder(id).unwrap_or(Found::Nothing)
+            }
+            (Edit::AddFile(_), ResourceId::Node(id)) => self.submission(id),
+            (Edit::Enroll(enroll), ResourceId::Node(id)) => self.found_account(id, &enroll.login),
+            (Edit::SetAccess(Some(access)), ResourceId::Node(id)) => self.found_access(id, access),
             (Edit::WritePage(write), ResourceId::Node(id)) => {
                 self.found_page(who, id, &write.below)
             }
@@ -491,17 +565,33 @@ impl State {
                 unknown.map_or(Found::Nothing, Found::Unknown)
             }
             (
-                Edit::Upload(_) | Edit::Revise { .. } | Edit::Remove { .. } | Edit::WritePage(_),
+                Edit::Upload(_)
+                | Edit::Revise { .. }
+                | Edit::Remove { .. }
+                | Edit::WritePage(_)
+                | Edit::Rename(_)
+                | Edit::AddFile(_)
+                | Edit::Enroll(_)
+                | Edit::SetAccess(_),
                 ResourceId::Site | ResourceId::User(_),
             )
-            | (Edit::Refused { .. } | Edit::SetLanguage(_) | Edit::SetPermissions(None), _) => {
-                Found::Nothing
-            }
+            | (
+                Edit::Refused { .. }
+                | Edit::SetLanguage(_)
+                | Edit::SetPermissions(None)
+                | Edit::AddSpace(_)
+                | Edit::AddFolder(_)
+                | Edit::SetAccess(None),
+                _,
+            ) => Found::Nothing,
         }
     }
 
     fn write(&mut self, batch: &Batch) -> Result<Vec<Outcome>, StoreError> {
-        let by = self.current(&batch.by)?;
+        let by = Caller {
+            who: self.current(&batch.by)?,
+            at: batch.at,
+        };
         let places = batch
             .changes()
             .iter()
@@ -516,6 +606,7 @@ impl State {
             &Snapshot {
                 places,
                 found,
+                makers: self.makers.clone(),
                 next: self.next,
             },
             batch,
@@ -530,18 +621,24 @@ impl State {
         Ok(outcomes)
     }
 
+    fn put(&mut self, mut property: Property) {
+        // A value may be a part of a whole request, which shall not be kept with it.
+        if let Body::Inline(bytes) = &mut property.content.body {
+            *bytes = Bytes::copy_from_slice(bytes);
+        }
+        self.set(&property, Some(&property.content));
+        self.makers
+            .entry(property.id)
+            .or_insert(property.modified_by);
+        self.properties
+            .insert((property.key.resource, property.key.name.clone()), property);
+    }
+
     fn apply(&mut self, change: &Change, done: &Done) {
         match done {
-            Done::Put(property) => {
-                let mut property = property.clone();
-                // A value may be a part of a whole request, which shall not be kept with it.
-                if let Body::Inline(bytes) = &mut property.content.body {
-                    *bytes = Bytes::copy_from_slice(bytes);
-                }
-                self.properties
-                    .insert((property.key.resource, property.key.name.clone()), property);
-            }
+            Done::Put(property) => self.put(property.clone()),
             Done::Deleted(property) => {
+                self.set(property, None);
                 self.properties
                     .remove(&(property.key.resource, property.key.name.clone()));
             }
@@ -553,7 +650,12 @@ impl State {
                     node.language = Some(language.clone());
                 }
             }
-            Done::Uploaded { file, description } => {
+            Done::Uploaded {
+                file,
+                property,
+                submitted,
+            } => {
+                let space = self.nodes.get(&file.parent).and_then(|folder| folder.space);
                 let node = self.nodes.entry(file.id).or_insert_with(|| StoredNode {
                     kind: NodeKind::File,
                     parent: Some(file.parent),
@@ -562,17 +664,19 @@ impl State {
                     language: None,
                     created_at: file.modified_at,
                     created_by: file.modified_by,
+                    uuid: file.uuid,
+                    space,
+                    settings: Settings::default(),
+                    access: None,
                     permissions: None,
                     revisions: Vec::new(),
                     page: None,
                 });
                 node.name = file.name.clone();
                 node.revisions.push(file.clone());
-                if let Some(property) = description {
-                    self.properties.insert(
-                        (property.key.resource, property.key.name.clone()),
-                        property.clone(),
-                    );
+                node.settings.submitted |= submitted;
+                if let Some(property) = property {
+                    self.put(property.clone());
                 }
             }
             Done::Removed => {
@@ -584,8 +688,13 @@ impl State {
             }
             Done::PageWritten(pages) => {
                 for page in pages {
-                    let new = || StoredNode::of_page(page);
-                    self.nodes.entry(page.id).or_insert_with(new).page = Some(page.clone());
+                    let space = page
+                        .parent
+                        .and_then(|parent| self.nodes.get(&parent)?.space);
+                    let new = || StoredNode::of_page(page, space);
+                    let node = self.nodes.entry(page.id).or_insert_with(new);
+                    node.name = page.name.clone();
+                    node.page = Some(page.clone());
                 }
             }
             Done::PermissionsSet => {
@@ -597,6 +706,22 @@ impl State {
                     if let Some(permissions) = &mut node.permissions {
                         permissions.grants.sort_by_key(|grant| grant.grantee);
                     }
+                }
+            }
+            Done::Enrolled { user, role, .. } => {
+                if let ResourceId::Node(space) = change.resource {
+                    match role {
+                        Some(role) => self.enrolled.insert((space, user.id), *role),
+                        None => self.enrolled.remove(&(space, user.id)),
+                    };
+                }
+            }
+            Done::AccessSet => {
+                if let (Edit::SetAccess(new), ResourceId::Node(id)) =
+                    (&change.edit, change.resource)
+                    && let Some(node) = self.nodes.get_mut(&id)
+                {
+                    node.access.clone_from(new);
                 }
             }
         }
@@ -613,9 +738,12 @@ impl State {
                     Some(page) => &page.content,
                     None => continue,
                 },
-                Done::Deleted(_) | Done::LanguageSet | Done::Removed | Done::PermissionsSet => {
-                    continue;
-                }
+                Done::Deleted(_)
+                | Done::LanguageSet
+                | Done::Removed
+                | Done::PermissionsSet
+                | Done::Enrolled { .. }
+                | Done::AccessSet => continue,
             };
             match &content.body {
                 Body::Stored(id) if !staged.remove(id) => {
@@ -657,7 +785,7 @@ impl State {
         .collect()
     }
 
-    fn list(&self, who: &Principal, query: &ListQuery) -> Result<Listing, StoreError> {
+    fn list(&self, who: &Caller, query: &ListQuery) -> Result<Listing, StoreError> {
         self.readable(who, query.resource)?;
         let ours = self.properties.iter().filter(|((resource, name), _)| {
             *resource == query.resource && query.names.matches(name.as_str())
@@ -696,7 +824,7 @@ impl State {
 
     fn file_view(
         &self,
-        who: &Principal,
+        who: &Caller,
         id: NodeId,
         revision: Option<Revision>,
     ) -> Result<FileView, StoreError> {
@@ -750,9 +878,11 @@ impl State {
             .map_or(UserId::ADMIN, |last| last.next());
         let user = Arc::new(User {
             id,
+            uuid: new.uuid,
             name: new.name,
             full_name: new.full_name,
             email: new.email,
+            matric_no: new.matric_no,
             role: new.role,
             access: new.access,
             created_at: new.at,
@@ -774,37 +904,36 @@ impl Store for Memory {
         self.answer(|state| state.write(&batch))
     }
 
-    fn locate(&self, who: &Principal, address: Address) -> Ticket<Place> {
+    fn locate(&self, caller: &Caller, address: Address) -> Ticket<Place> {
         self.answer(|state| {
             if let Address::PageToBe(title) = &address {
                 let (page, missing) = state.nearest(title);
-                let place = state.place(who, ResourceId::Node(page))?;
+                let place = state.place(caller, ResourceId::Node(page))?;
                 return Ok(Place { missing, ..place });
             }
-            let resource = state.resolve(who, &address)?;
-            match address {
+            let resource = state.resolve(&caller.who, &address)?;
+            let place = state.place(caller, resource);
+            let Some((kinds, missing)) = address.kinds() else {
+                return Ok(place?);
+            };
+            match place {
+                Ok(place) if place.kind.is_some_and(|kind| kinds.contains(&kind)) => Ok(place),
                 // The kind of node has to fit the way that pointed there.
-                Address::File(id) => state.live_file(id).map(|_| ())?,
-                Address::Site
-                | Address::Page(_)
-                | Address::PageTitled(_)
-                | Address::PageToBe(_)
-                | Address::FileNamed { .. }
-                | Address::CurrentUser
-                | Address::User(_)
-                | Address::UserNamed(_) => {}
+                Err(Refusal::FileRemoved) if missing == Refusal::NoSuchFile => {
+                    Err(Refusal::FileRemoved.into())
+                }
+                Ok(_) | Err(_) => Err(missing.into()),
             }
-            Ok(state.place(who, resource)?)
         })
     }
 
-    fn list(&self, who: &Principal, query: ListQuery) -> Ticket<Listing> {
+    fn list(&self, who: &Caller, query: ListQuery) -> Ticket<Listing> {
         self.answer(|state| state.list(who, &query))
     }
 
     fn read(
         &self,
-        who: &Principal,
+        who: &Caller,
         key: PropertyKey,
         alias: Option<PropertyName>,
     ) -> Ticket<Property> {
@@ -816,23 +945,18 @@ impl Store for Memory {
         })
     }
 
-    fn file(&self, who: &Principal, id: NodeId, revision: Option<Revision>) -> Ticket<File> {
+    fn file(&self, who: &Caller, id: NodeId, revision: Option<Revision>) -> Ticket<File> {
         self.answer(|state| {
             state.readable(who, ResourceId::Node(id))?;
             Ok(state.file(id, revision)?.0)
         })
     }
 
-    fn file_view(
-        &self,
-        who: &Principal,
-        id: NodeId,
-        revision: Option<Revision>,
-    ) -> Ticket<FileView> {
+    fn file_view(&self, who: &Caller, id: NodeId, revision: Option<Revision>) -> Ticket<FileView> {
         self.answer(|state| state.file_view(who, id, revision))
     }
 
-    fn file_history(&self, who: &Principal, id: NodeId) -> Ticket<FileHistory> {
+    fn file_history(&self, who: &Caller, id: NodeId) -> Ticket<FileHistory> {
         self.answer(|state| {
             let mut view = state.file_view(who, id, None)?;
             let revisions = state.live_file(id)?.revisions.clone();
@@ -842,7 +966,7 @@ impl Store for Memory {
         })
     }
 
-    fn files_on(&self, who: &Principal, page: NodeId) -> Ticket<Vec<FileView>> {
+    fn files_on(&self, who: &Caller, page: NodeId) -> Ticket<Vec<FileView>> {
         self.answer(|state| {
             state.page(page)?;
             state.readable(who, ResourceId::Node(page))?;
@@ -852,23 +976,44 @@ impl Store for Memory {
             let files = state.nodes.iter().filter(|(_, node)| is_on(node));
             files
                 .map(|(&id, _)| state.file_view(who, id, None))
+                .filter(|view| {
+                    // What is hidden is left out.
+                    !matches!(view, Err(StoreError::Refused(Refusal::Denied(_))))
+                })
                 .collect()
         })
     }
 
-    fn page(&self, who: &Principal, id: NodeId) -> Ticket<PageView> {
+    fn page(&self, who: &Caller, id: NodeId) -> Ticket<PageView> {
         self.answer(|state| state.page_view(who, id))
     }
 
     fn permissions(&self, page: NodeId) -> Ticket<Permissions> {
         self.answer(|state| {
-            state.page(page)?;
-            Ok(state.permissions(page))
+            match state.page(page)?.kind {
+                NodeKind::Page => Ok(state.permissions(page)),
+                // They have none.
+                NodeKind::Space | NodeKind::Folder | NodeKind::File => {
+                    Err(Refusal::NoSuchPage.into())
+                }
+            }
         })
     }
 
-    fn pages_with(&self, who: &Principal, search: PageSearch) -> Ticket<Vec<FoundPage>> {
+    fn pages_with(&self, who: &Caller, search: PageSearch) -> Ticket<Vec<FoundPage>> {
         self.answer(|state| state.pages_with(who, &search))
+    }
+
+    fn entry(&self, caller: &Caller, id: NodeId) -> Ticket<Entries> {
+        self.answer(|state| state.entry(caller, id))
+    }
+
+    fn entries(&self, caller: &Caller, of: NodeId, kind: NodeKind) -> Ticket<Entries> {
+        self.answer(|state| state.entries(caller, of, kind))
+    }
+
+    fn link_key(&self) -> Ticket<[u8; 32]> {
+        self.answer(|state| Ok(state.link_key))
     }
 
     fn stage(&self, _at: Timestamp) -> Ticket<ContentId> {
@@ -921,14 +1066,7 @@ impl Store for Memory {
     }
 
     fn account(&self, name: &str) -> Ticket<Option<Account>> {
-        let name = folded(name);
-        self.answer(|state| {
-            Ok(state
-                .accounts
-                .values()
-                .find(|account| folded(&account.user.name) == name)
-                .cloned())
-        })
+        self.answer(|state| Ok(state.account_named(name).cloned()))
     }
 
     fn user(&self, id: UserId) -> Ticket<Arc<User>> {

@@ -9,13 +9,13 @@ mod memory;
 mod sqlite;
 
 pub use memory::Memory;
-pub use sqlite::{OpenError, Setup, Sqlite, SqliteOptions};
+pub use sqlite::{OpenError, Sqlite, SqliteOptions};
 
 use crate::model::{
-    Access, Address, Batch, ContentId, File, FileHistory, FileView, FoundPage, Group, GroupId,
-    Language, ListQuery, Listing, NameFilter, NodeId, Outcome, PageSearch, PageView, Permissions,
-    Place, Principal, Property, PropertyKey, PropertyName, Refusal, ResourceId, Revision, Role,
-    SHOWN_BYTES, Timestamp, User, UserChange, UserId,
+    Access, Address, Batch, Caller, ContentId, Entries, File, FileHistory, FileView, FoundPage,
+    Group, GroupId, Language, ListQuery, Listing, Member, NameFilter, NodeId, NodeKind, Outcome,
+    PageSearch, PageView, Permissions, Place, Principal, Property, PropertyKey, PropertyName,
+    Refusal, ResourceId, Revision, Role, SHOWN_BYTES, Timestamp, User, UserChange, UserId,
 };
 use bytes::Bytes;
 use std::error::Error;
@@ -42,45 +42,55 @@ pub trait Store: Send + Sync {
     fn write(&self, batch: Batch) -> Ticket<Vec<Outcome>>;
 
     /// Finds the resource at an address and what the principal may do there.
-    fn locate(&self, who: &Principal, address: Address) -> Ticket<Place>;
+    fn locate(&self, caller: &Caller, address: Address) -> Ticket<Place>;
 
     /// The live properties of a resource, in the order of their creation.
-    fn list(&self, who: &Principal, query: ListQuery) -> Ticket<Listing>;
+    fn list(&self, caller: &Caller, query: ListQuery) -> Ticket<Listing>;
 
     /// One property with its content, by its name or, if there is none of this name, by the alias.
     fn read(
         &self,
-        who: &Principal,
+        caller: &Caller,
         key: PropertyKey,
         alias: Option<PropertyName>,
     ) -> Ticket<Property>;
 
     /// A file at its newest or another revision.
-    fn file(&self, who: &Principal, id: NodeId, revision: Option<Revision>) -> Ticket<File>;
+    fn file(&self, caller: &Caller, id: NodeId, revision: Option<Revision>) -> Ticket<File>;
 
     /// The same with where it lies and with its properties.
     fn file_view(
         &self,
-        who: &Principal,
+        caller: &Caller,
         id: NodeId,
         revision: Option<Revision>,
     ) -> Ticket<FileView>;
 
     /// All revisions of a file, with what is known of it now.
-    fn file_history(&self, who: &Principal, id: NodeId) -> Ticket<FileHistory>;
+    fn file_history(&self, caller: &Caller, id: NodeId) -> Ticket<FileHistory>;
 
-    /// The live files on a page, by number, each as [`Store::file_view`] has it.
-    fn files_on(&self, who: &Principal, page: NodeId) -> Ticket<Vec<FileView>>;
+    /// The live files on a page or in a folder that the principal may see, by number, each as [`Store::file_view`] has it.
+    fn files_on(&self, caller: &Caller, page: NodeId) -> Ticket<Vec<FileView>>;
 
-    /// A page at its newest revision, and where it lies.
-    fn page(&self, who: &Principal, id: NodeId) -> Ticket<PageView>;
+    /// A page, space or folder at its newest revision, and where it lies.
+    fn page(&self, caller: &Caller, id: NodeId) -> Ticket<PageView>;
 
     /// Who may do what on a page: what is said there or, if nothing is, above it.
     fn permissions(&self, page: NodeId) -> Ticket<Permissions>;
 
     /// The pages that have a property of such a name and that the principal may see, by number.
     /// [`Refusal::TooManyPages`] if they are too many, or their paths too long, for one answer.
-    fn pages_with(&self, who: &Principal, search: PageSearch) -> Ticket<Vec<FoundPage>>;
+    fn pages_with(&self, caller: &Caller, search: PageSearch) -> Ticket<Vec<FoundPage>>;
+
+    /// A space, folder or file.
+    fn entry(&self, caller: &Caller, id: NodeId) -> Ticket<Entries>;
+
+    /// The folders or the files that lie in a space or a folder and that the principal may see: folders by number, files
+    /// in the order that the folder says.
+    fn entries(&self, caller: &Caller, of: NodeId, kind: NodeKind) -> Ticket<Entries>;
+
+    /// The secret with which links are signed: made with the store, and the same ever after.
+    fn link_key(&self) -> Ticket<[u8; 32]>;
 
     /// Begins a content that will come in pieces.
     fn stage(&self, at: Timestamp) -> Ticket<ContentId>;
@@ -115,8 +125,8 @@ pub trait Store: Send + Sync {
     /// All groups, by number.
     fn groups(&self) -> Ticket<Vec<Group>>;
 
-    /// Makes a group for the whole site. [`Refusal::GroupNameTaken`] if its name is taken,
-    /// [`Refusal::NoSuchGrantee`] if one of its members is not there.
+    /// Makes a group. [`Refusal::GroupNameTaken`] if it is for the whole site and its name is taken there,
+    /// [`Refusal::NoSuchGrantee`] or [`Refusal::NoSuchLogin`] if one of its members is not there.
     fn add_group(&self, by: &Principal, group: NewGroup) -> Ticket<Group>;
 
     /// Says who is in a group. [`Refusal::NoSuchGrantee`] if one of them is not there.
@@ -134,6 +144,24 @@ pub trait Store: Send + Sync {
 
     /// Waits for what was accepted, then closes. Every call after it fails with [`StoreError::Closed`].
     fn close(&self);
+}
+
+/// What a new store begins with.
+pub struct Setup {
+    /// The password of `admin`: Argon2id as a PHC string.
+    pub admin_password: String,
+    /// The secret with which links are signed: random bytes.
+    pub link_key: [u8; 32],
+    /// When it is made.
+    pub at: Timestamp,
+}
+
+impl std::fmt::Debug for Setup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Setup")
+            .field("at", &self.at)
+            .finish_non_exhaustive()
+    }
 }
 
 /// An account with its secret.
@@ -154,6 +182,8 @@ pub struct NewAccount {
     pub full_name: String,
     /// The owner's address.
     pub email: Option<String>,
+    /// The owner's number at a school.
+    pub matric_no: Option<String>,
     /// What it may do.
     pub role: Role,
     /// Whether it may be used.
@@ -169,10 +199,12 @@ pub struct NewAccount {
 /// A group to be made.
 #[derive(Clone, Debug)]
 pub struct NewGroup {
+    /// The space that it belongs to; `None`: the whole site.
+    pub space: Option<NodeId>,
     /// What it is called.
     pub name: String,
     /// Who is in it.
-    pub members: Vec<UserId>,
+    pub members: Vec<Member>,
     /// Its name in all other systems.
     pub uuid: Uuid,
     /// When it is made.

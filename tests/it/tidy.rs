@@ -27,7 +27,16 @@ const LAYERS: [(&str, &[&str]); 11] = [
 ];
 
 /// What the model may use of other crates (its tests may use more).
-const MODEL_CRATES: [&str; 6] = ["std", "bytes", "chrono", "uuid", "thiserror", "super"];
+const MODEL_CRATES: [&str; 8] = [
+    "std",
+    "bytes",
+    "chrono",
+    "uuid",
+    "thiserror",
+    "serde_json",
+    "super",
+    "self",
+];
 
 /// What only the store in SQLite may know.
 const SQL: [&str; 2] = ["rusqlite::", "prepare_cached"];
@@ -102,9 +111,9 @@ fn imports_point_one_way() {
 fn the_model_knows_little_of_the_world() {
     for (file, text) in sources()
         .into_iter()
-        .filter(|(file, _)| module(file) == "model")
+        .filter(|(file, _)| module(file) == "model" && !file.ends_with("/tests.rs"))
     {
-        let code = text.split("#[cfg(test)]").next().unwrap();
+        let code = text.split("mod tests {").next().unwrap();
         for line in code
             .lines()
             .filter_map(|line| line.trim_start().strip_prefix("use "))

@@ -4,10 +4,10 @@ use super::contents::whole;
 use super::request::{self, Described};
 use super::response;
 use super::security::{self, NewGroup};
-use crate::dialect::{Call, Context, Finish, Next, Reply};
+use crate::dialect::{Call, Context, Finish, Next, People, Reply};
 use crate::fault::Fault;
 use crate::http::{Answer, Head};
-use crate::model::{Group, GroupId, Refusal, ResourceId, User, UserId};
+use crate::model::{Group, GroupId, Member, Refusal, ResourceId, User, UserId};
 use http::{StatusCode, Uri, header};
 use std::sync::Arc;
 
@@ -20,16 +20,16 @@ pub(super) fn all() -> Finish {
                 response::users(&context, &users),
             )))
         };
-        Ok(Call::Users {
+        Ok(Call::People(People::Users {
             reply: Box::new(reply),
-        })
+        }))
     })
 }
 
 /// `GET users/{id}`
 pub(super) fn info() -> Finish {
     Box::new(move |context, _| match context.place()?.resource {
-        ResourceId::User(id) => Ok(Call::User {
+        ResourceId::User(id) => Ok(Call::People(People::User {
             id,
             reply: Box::new(move |user| {
                 Ok(Next::Say(Answer::document(
@@ -37,7 +37,7 @@ pub(super) fn info() -> Finish {
                     response::user(&context, &user),
                 )))
             }),
-        }),
+        })),
         ResourceId::Site | ResourceId::Node(_) => Err(Refusal::NoSuchUser.into()),
     })
 }
@@ -60,10 +60,10 @@ pub(super) fn add(head: &Head) -> Result<Finish, Fault> {
                 response::user(&context, &user),
             )))
         };
-        Ok(Call::AddUser {
+        Ok(Call::People(People::AddUser {
             user,
             reply: Box::new(reply),
-        })
+        }))
     }))
 }
 
@@ -75,7 +75,7 @@ pub(super) fn change(head: &Head) -> Finish {
             return Err(Refusal::NoSuchUser.into());
         };
         let Described { name, change } = request::user(&whole(payload), charset.as_deref())?;
-        Ok(Call::User {
+        Ok(Call::People(People::User {
             id,
             reply: Box::new(move |user| {
                 if name.is_some_and(|name| name != user.name) {
@@ -86,25 +86,25 @@ pub(super) fn change(head: &Head) -> Finish {
                     let document = response::user(&context, &user);
                     Ok(Next::Say(Answer::document(StatusCode::OK, document)))
                 };
-                Ok(Next::Ask(Call::ChangeUser {
+                Ok(Next::Ask(Call::People(People::ChangeUser {
                     id,
                     change,
                     reply: Box::new(reply),
-                }))
+                })))
             }),
-        })
+        }))
     })
 }
 
 /// `GET groups`
 pub(super) fn groups() -> Finish {
     Box::new(move |context, _| {
-        Ok(Call::Groups {
+        Ok(Call::People(People::Groups {
             reply: Box::new(move |groups| {
                 let document = response::groups(&context, &groups);
                 Ok(Next::Say(Answer::document(StatusCode::OK, document)))
             }),
-        })
+        }))
     })
 }
 
@@ -120,7 +120,7 @@ fn group_told(context: Context) -> Reply<Group> {
 pub(super) fn group(id: GroupId) -> Finish {
     Box::new(move |context, _| {
         let reply = group_told(context);
-        Ok(Call::Group { id, reply })
+        Ok(Call::People(People::Group { id, reply }))
     })
 }
 
@@ -129,11 +129,12 @@ pub(super) fn add_group(head: &Head) -> Finish {
     let charset = request::charset(head);
     Box::new(move |context, payload| {
         let NewGroup { name, members } = security::group(&whole(payload), charset.as_deref())?;
-        Ok(Call::AddGroup {
+        Ok(Call::People(People::AddGroup {
+            space: None,
             name,
-            members,
+            members: members.into_iter().map(Member::Id).collect(),
             reply: group_told(context),
-        })
+        }))
     })
 }
 
@@ -142,11 +143,11 @@ pub(super) fn set_members(id: GroupId, head: &Head) -> Finish {
     let charset = request::charset(head);
     Box::new(move |context, payload| {
         let members = security::members(&whole(payload), charset.as_deref())?;
-        Ok(Call::SetMembers {
+        Ok(Call::People(People::SetMembers {
             id,
             members,
             reply: group_told(context),
-        })
+        }))
     })
 }
 
@@ -172,12 +173,12 @@ pub(super) fn set_password(head: &Head) -> Finish {
             return Err(Fault::MissingParameter("currentpassword"));
         }
         let reply = |()| Ok(Next::Say(Answer::empty(StatusCode::OK)));
-        Ok(Call::SetPassword {
+        Ok(Call::People(People::SetPassword {
             user,
             current,
             password,
             reply: Box::new(reply),
-        })
+        }))
     })
 }
 
@@ -188,7 +189,7 @@ pub(super) fn authenticate(head: &Head) -> Finish {
         let location = redirect
             .map(|target| own_location(&context, &target))
             .transpose()?;
-        Ok(Call::IssueToken {
+        Ok(Call::People(People::IssueToken {
             reply: Box::new(move |issued| {
                 let secure = if context.base.starts_with("https:") {
                     "; Secure"
@@ -211,7 +212,7 @@ pub(super) fn authenticate(head: &Head) -> Finish {
                         .with(header::CACHE_CONTROL, NO_STORE),
                 ))
             }),
-        })
+        }))
     })
 }
 

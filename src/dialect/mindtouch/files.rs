@@ -10,8 +10,8 @@ use crate::fault::Fault;
 use crate::http::{Answer, Head};
 use crate::model::{
     Content, DESCRIPTION_PROPERTY, Done, Edit, FileDescription, ListQuery, MediaType, NameFilter,
-    NamePattern, NodeId, NodeName, Outcome, Precondition, Put, Refusal, ResourceId, Revision,
-    Upload,
+    NamePattern, NewNode, NodeId, NodeName, Outcome, Precondition, Put, Refusal, ResourceId,
+    Revision, Upload,
 };
 use http::StatusCode;
 use std::sync::Arc;
@@ -29,12 +29,12 @@ pub(super) fn upload(name: NodeName, head: &Head) -> Result<Finish, Fault> {
     let demand = demand(head);
     Ok(Box::new(move |context, payload| {
         let content = content_of(payload, media_type);
+        let uuid = context.uuid();
         let edit = Edit::Upload(Upload {
-            name,
+            file: NewNode { name, uuid },
             content,
             description,
             demand,
-            uuid: context.uuid,
         });
         one(context, edit, file_answer)
     }))
@@ -70,7 +70,9 @@ fn file_answer(context: Context, outcome: Outcome) -> Result<Next, Fault> {
         | Done::LanguageSet
         | Done::Removed
         | Done::PageWritten(_)
-        | Done::PermissionsSet => Err(context.impossible()),
+        | Done::PermissionsSet
+        | Done::Enrolled { .. }
+        | Done::AccessSet => Err(context.impossible()),
     }
 }
 

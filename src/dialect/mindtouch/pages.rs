@@ -11,7 +11,7 @@ use crate::dialect::{Call, Context, Finish, Next};
 use crate::fault::Fault;
 use crate::http::{Answer, Head};
 use crate::model::{
-    Done, Edit, MediaType, NewPage, NodeId, NodeName, PageSearch, PageSeen, Refusal, ResourceId,
+    Done, Edit, MediaType, NewNode, NodeId, NodeName, PageSearch, PageSeen, Refusal, ResourceId,
     Revision, Timestamp, WritePage,
 };
 use http::{StatusCode, header};
@@ -61,7 +61,7 @@ pub(super) fn write(levels: Vec<NodeName>, head: &Head) -> Result<Finish, Fault>
         let names = levels.into_iter().rev().take(missing).rev();
         let below = names
             .zip(context.uuids(missing))
-            .map(|(name, uuid)| NewPage { name, uuid });
+            .map(|(name, uuid)| NewNode { name, uuid });
         let write = WritePage {
             below: below.collect(),
             content: content_of(payload, media_type),

@@ -200,10 +200,10 @@ fn all_properties(owner: Owner, method: &Method, head: &Arc<Head>, limits: &Limi
         let max = limits.batch_bytes_max;
         let too_large = format!("a batch has at most {max} bytes: send it in parts");
         let body = whole_body(max, too_large, request::batch_expected(head));
-        return owned(owner, Right::Update, body, finish);
+        return writing(owner, body, finish);
     }
     let finish = parameters.and_then(|()| properties::create(&owner, head, limits));
-    owned(owner, Right::Update, property_body(limits), finish)
+    writing(owner, property_body(limits), finish)
 }
 
 /// `{owner}/properties/{key}`
@@ -221,10 +221,10 @@ fn one_property(
     }
     if *method == Method::PUT {
         let finish = parameters.and_then(|()| properties::put(&owner, key, head, limits));
-        return owned(owner, Right::Update, property_body(limits), finish);
+        return writing(owner, property_body(limits), finish);
     }
     let finish = parameters.and_then(|()| properties::delete(key, head));
-    owned(owner, Right::Update, BodyPlan::Ignore, finish)
+    writing(owner, BodyPlan::Ignore, finish)
 }
 
 /// `pages/{id}/files/{name}`: to put one, the page is what matters; else the file.
@@ -382,6 +382,16 @@ fn owned(owner: Owner, right: Right, body: BodyPlan, finish: Result<Finish, Faul
     Handling {
         address: owner.address.map(Some),
         need: Need::Right(right),
+        body,
+        finish,
+    }
+}
+
+/// Writing properties, of which some may need less than others.
+fn writing(owner: Owner, body: BodyPlan, finish: Result<Finish, Fault>) -> Handling {
+    Handling {
+        address: owner.address.map(Some),
+        need: Need::Properties,
         body,
         finish,
     }

@@ -1,6 +1,6 @@
 //! What can be done with properties: list, write many, write one, read one, delete one (`mindtouch.md` §4 to §8).
 
-use super::contents::{content_of, quoted, raw, whole};
+use super::contents::{content_of, raw, whole};
 use super::format::{Dates, convert};
 use super::names::{Plus, decode};
 use super::parameters::{
@@ -13,6 +13,7 @@ use super::route::Owner;
 use super::status::{Manner, of_refusal};
 use super::{ErrorForm, formatted};
 use crate::config::Limits;
+use crate::dialect::contents::quoted;
 use crate::dialect::{Call, Context, Finish, Next};
 use crate::fault::Fault;
 use crate::http::{Answer, Head};

@@ -9,8 +9,8 @@ use crate::dialect::NewUser;
 use crate::fault::Fault;
 use crate::http::Head;
 use crate::model::{
-    Access, Change, Charset, Content, Delete, Edit, Invalid, Language, MediaType, Precondition,
-    PropertyName, Put, Refusal, ResourceId, Role, UserChange, not_xml,
+    Access, Change, Charset, Content, Delete, Edit, Invalid, Language, LoginFault, MediaType,
+    Precondition, PropertyName, Put, Refusal, ResourceId, Role, UserChange, check_login, not_xml,
 };
 use crate::xml::{self, Element, Event, Markup, Parser};
 use bytes::Bytes;
@@ -401,17 +401,18 @@ pub(super) fn new_user(
     password: String,
 ) -> Result<NewUser, Fault> {
     let Described { name, change } = user(body, charset)?;
-    let name = name.filter(|name| !name.is_empty()).ok_or_else(|| {
-        Fault::BadRequest("the user needs a name: give <username> a value".to_owned())
+    let name = name.unwrap_or_default();
+    check_login(&name).map_err(|fault| {
+        Fault::BadRequest(match fault {
+            LoginFault::Blank => "the user needs a name: give <username> a value".to_owned(),
+            LoginFault::TooLong | LoginFault::Character => format!("the user name {fault}"),
+        })
     })?;
-    if name.chars().count() > 255 || name.contains(|c: char| c == ':' || c.is_control()) {
-        let what = "a user name has at most 255 characters and neither ':' nor control characters";
-        return Err(Fault::BadRequest(what.to_owned()));
-    }
     Ok(NewUser {
         name,
         full_name: change.full_name.unwrap_or_default(),
         email: change.email.filter(|email| !email.is_empty()),
+        matric_no: None,
         role: change.role.unwrap_or(Role::Contributor),
         access: change.access.unwrap_or(Access::Active),
         password,

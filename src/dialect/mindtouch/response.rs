@@ -273,7 +273,9 @@ pub(super) fn batch(
             | Done::Uploaded { .. }
             | Done::Removed
             | Done::PageWritten(_)
-            | Done::PermissionsSet => continue,
+            | Done::PermissionsSet
+            | Done::Enrolled { .. }
+            | Done::AccessSet => continue,
         };
         blocks.write(&mut xml, property, SHOWN_BYTES, telling);
     }
@@ -308,7 +310,13 @@ impl ChangeName {
             | Edit::Revise { .. }
             | Edit::Remove { .. }
             | Edit::WritePage(_)
-            | Edit::SetPermissions(_) => ChangeName::Bad(String::new()),
+            | Edit::SetPermissions(_)
+            | Edit::AddSpace(_)
+            | Edit::AddFolder(_)
+            | Edit::Rename(_)
+            | Edit::AddFile(_)
+            | Edit::Enroll(_)
+            | Edit::SetAccess(_) => ChangeName::Bad(String::new()),
         }
     }
 

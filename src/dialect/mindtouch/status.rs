@@ -38,11 +38,20 @@ pub(super) fn of_refusal(refusal: &Refusal, manner: Manner) -> (StatusCode, Stri
     let not_found = |message: &str| (StatusCode::NOT_FOUND, message.to_owned());
     let conflict = |message: String| (StatusCode::CONFLICT, message);
     match refusal {
-        Refusal::NoSuchPage => not_found("Could not find requested page"),
+        Refusal::NoSuchPage | Refusal::NoSuchFolder | Refusal::NoSuchSpace => {
+            not_found("Could not find requested page")
+        }
         Refusal::NoSuchFile => not_found("Could not find requested file attachment"),
         Refusal::FileRemoved => not_found("File has been removed"),
         Refusal::NoSuchRevision => not_found("Could not find requested file attachment revision"),
-        Refusal::NoSuchUser => not_found("Given user was not found"),
+        Refusal::NoSuchUser | Refusal::NoSuchLogin(_) | Refusal::NotEnrolled(_) => {
+            not_found("Given user was not found")
+        }
+        Refusal::RootFolder
+        | Refusal::TooDeep { .. }
+        | Refusal::FileType(_)
+        | Refusal::BadInheritance => (StatusCode::BAD_REQUEST, format!("{refusal}.")),
+        Refusal::RoleAboveOwn(_) => (StatusCode::FORBIDDEN, format!("{refusal}.")),
         Refusal::Denied(denied) => of_denied(denied),
         Refusal::RepeatedName(name) => (
             StatusCode::BAD_REQUEST,
@@ -141,6 +150,7 @@ fn of_invalid(invalid: &Invalid) -> String {
         Invalid::MediaType { property, given } => {
             format!("The property '{property}' does not have a valid mimetype: '{given}'")
         }
+        Invalid::Setting { .. } => format!("{invalid}."),
         Invalid::NotText(media_type) => format!(
             "Only text values are allowed to be modified via this feature, and '{media_type}' is not text: use PUT \
              properties/{{key}} instead."

@@ -5,11 +5,13 @@
 use super::request::{self, Languages, WrittenIn};
 use super::response::{self, ChangeName, Links, OwnerKind};
 use crate::config::{Limits, Privacy};
-use crate::dialect::Context;
+use crate::dialect::{Context, LinkKey};
 use crate::model::{
-    Access, Batch, Change, Edit, Found, NextIds, NodeId, Place, Principal, Property, PropertyId,
-    PropertyName, ResourceId, Revision, Rights, Role, Snapshot, Timestamp, User, UserId, decide,
+    Access, Batch, Change, Edit, Found, NextIds, NodeId, NodeKind, Place, Principal, Property,
+    PropertyId, PropertyName, ResourceId, Revision, Rights, Role, Snapshot, Timestamp, User,
+    UserId, decide,
 };
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -19,9 +21,11 @@ const FILE: i64 = 9;
 fn context() -> Context {
     let user = User {
         id: UserId::ADMIN,
+        uuid: Uuid::nil(),
         name: "Admin".to_owned(),
         full_name: "Melanie Elder".to_owned(),
         email: Some("melder@mindtouch.com".to_owned()),
+        matric_no: None,
         role: Role::Admin,
         access: Access::Active,
         created_at: Timestamp::from_millis(0),
@@ -33,7 +37,8 @@ fn context() -> Context {
         place: None,
         base: "http://192.168.168.110".into(),
         privacy: Privacy::default(),
-        uuid: Uuid::nil(),
+        seed: Uuid::nil(),
+        links: Arc::new(LinkKey::new([7; 32])),
         request: 1,
     }
 }
@@ -82,7 +87,13 @@ fn edits(body: &str) -> String {
                     | Edit::Revise { .. }
                     | Edit::Remove { .. }
                     | Edit::WritePage(_)
-                    | Edit::SetPermissions(_)) => writeln!(text, "{other:?}"),
+                    | Edit::SetPermissions(_)
+                    | Edit::AddSpace(_)
+                    | Edit::AddFolder(_)
+                    | Edit::Rename(_)
+                    | Edit::AddFile(_)
+                    | Edit::Enroll(_)
+                    | Edit::SetAccess(_)) => writeln!(text, "{other:?}"),
                 }
                 .unwrap();
             }
@@ -125,7 +136,13 @@ fn answer(heads: Heads<'_>, body: &str) -> String {
         | Edit::Revise { .. }
         | Edit::Remove { .. }
         | Edit::WritePage(_)
-        | Edit::SetPermissions(_) => None,
+        | Edit::SetPermissions(_)
+        | Edit::AddSpace(_)
+        | Edit::AddFolder(_)
+        | Edit::Rename(_)
+        | Edit::AddFile(_)
+        | Edit::Enroll(_)
+        | Edit::SetAccess(_) => None,
     };
     let found = |change: &Change| {
         let head = name(change).and_then(|name: PropertyName| head(name.as_str()));
@@ -133,13 +150,16 @@ fn answer(heads: Heads<'_>, body: &str) -> String {
     };
     let place = Place {
         resource: resource(),
+        kind: Some(NodeKind::File),
         rights: Rights::ALL,
         page: Some(NodeId::HOME),
+        space: None,
         missing: 0,
     };
     let snapshot = Snapshot {
         places: [(resource(), Ok(place))].into(),
         found: changes.iter().map(found).collect(),
+        makers: BTreeMap::new(),
         next: NextIds {
             property: PropertyId::new(48).unwrap(),
             node: NodeId::new(10).unwrap(),

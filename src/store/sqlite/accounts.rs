@@ -2,7 +2,7 @@
 
 use super::counters::Counters;
 use super::known::KnownUsers;
-use super::rows::{damaged, number, text, time};
+use super::rows::{damaged, number, parsed, text, time};
 use crate::model::{
     Access, Ground, Principal, Refusal, Right, Role, Timestamp, User, UserChange, UserId, Users,
     check_user_change, require,
@@ -12,13 +12,16 @@ use rusqlite::{Connection, Row, params};
 use std::sync::Arc;
 
 const ACCOUNT_BY_ID: &str = "
-    SELECT id, name, full_name, email, role, disabled, created_at, password, passwords FROM account WHERE id = ?1";
+    SELECT id, name, full_name, email, role, disabled, created_at, password, passwords, uuid, matric_no
+    FROM account WHERE id = ?1";
 
 const ACCOUNT_BY_NAME: &str = "
-    SELECT id, name, full_name, email, role, disabled, created_at, password, passwords FROM account WHERE folded = ?1";
+    SELECT id, name, full_name, email, role, disabled, created_at, password, passwords, uuid, matric_no
+    FROM account WHERE folded = ?1";
 
 const ACCOUNTS: &str = "
-    SELECT id, name, full_name, email, role, disabled, created_at, password, passwords FROM account ORDER BY id";
+    SELECT id, name, full_name, email, role, disabled, created_at, password, passwords, uuid, matric_no
+    FROM account ORDER BY id";
 
 const IS_AS: &str = "
     SELECT EXISTS (SELECT 1 FROM account WHERE id = ?1 AND role = ?2 AND disabled = ?3 AND passwords = ?4)";
@@ -30,8 +33,9 @@ const TAKE_USER_ID: &str =
     "UPDATE sequence SET next = next + 1 WHERE kind = 'user' RETURNING next - 1";
 
 const ADD_ACCOUNT: &str = "
-    INSERT INTO account (id, uuid, name, folded, full_name, email, role, disabled, password, passwords, created_at)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?10, ?8, 1, ?9)";
+    INSERT INTO account
+        (id, uuid, name, folded, full_name, email, role, disabled, password, passwords, created_at, matric_no)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?10, ?8, 1, ?9, ?11)";
 
 const CHANGE_USER: &str =
     "UPDATE account SET full_name = ?2, email = ?3, role = ?4, disabled = ?5 WHERE id = ?1";
@@ -73,12 +77,15 @@ pub(super) fn add_account(
         new.password,
         new.at.millis(),
         new.access == Access::Disabled,
+        new.matric_no,
     ])?;
     Ok(Arc::new(User {
         id,
+        uuid: new.uuid,
         name: new.name.clone(),
         full_name: new.full_name.clone(),
         email: new.email.clone(),
+        matric_no: new.matric_no.clone(),
         role: new.role,
         access: new.access,
         created_at: new.at,
@@ -159,9 +166,11 @@ fn account_of(row: &Row<'_>) -> Result<Account, StoreError> {
     };
     let user = User {
         id: number(row, 0, UserId::new)?,
+        uuid: parsed(row, 9)?,
         name: text(row, 1)?.to_owned(),
         full_name: text(row, 2)?.to_owned(),
         email: row.get(3)?,
+        matric_no: row.get(10)?,
         role: Role::of_name(text(row, 4)?).ok_or_else(|| damaged("the role of an account"))?,
         access,
         created_at: time(row, 6)?,

@@ -3,11 +3,12 @@
 use super::contents::keep_value;
 use super::counters::Counters;
 use super::heads::{Pack, Spot};
-use super::log::Log;
-use super::{heads, pages, permissions, rows};
+use super::log::{self, Log};
+use super::{heads, pages, permissions, rows, spaces};
 use crate::model::{
-    Batch, Change, DESCRIPTION_PROPERTY, Delete, Done, Edit, File, Found, Grant, NodeId, NodeName,
-    Outcome, Permissions, Property, PropertyName, Put, ResourceId, Revision, Snapshot, decide,
+    Batch, Caller, Change, DESCRIPTION_PROPERTY, Delete, Done, Edit, File, Found, Grant, NodeId,
+    NodeName, Outcome, Permissions, Place, Property, PropertyId, PropertyName, Put, ResourceId,
+    Revision, Right, Snapshot, SpaceRole, UserId, decide,
 };
 use crate::store::StoreError;
 use rusqlite::{Connection, params};
@@ -19,8 +20,8 @@ const SET_LANGUAGE: &str = "UPDATE node SET language = ?2 WHERE id = ?1";
 const LANGUAGE: &str = "SELECT language FROM node WHERE id = ?1";
 
 const PUT_FILE: &str = "
-    INSERT INTO node (id, uuid, kind, parent, name, revision, created_at, created_by)
-    VALUES (?1, ?2, 'file', ?3, ?4, ?5, ?6, ?7)
+    INSERT INTO node (id, uuid, kind, parent, space, name, revision, created_at, created_by)
+    VALUES (?1, ?2, 'file', ?3, (SELECT space FROM node WHERE id = ?3), ?4, ?5, ?6, ?7)
     ON CONFLICT (id) DO UPDATE SET name = excluded.name, revision = excluded.revision";
 
 const REMOVE_NODE: &str = "UPDATE node SET deleted_at = ?2, deleted_by = ?3 WHERE id = ?1";
@@ -33,7 +34,7 @@ pub(super) fn write(counters: &Counters<'_>, batch: &Batch) -> Result<Vec<Outcom
     let (outcomes, next) = decide(&snapshot, batch)?;
     counters.set_next_ids(next);
     let mut log = Log::new(counters, batch);
-    let mut descriptions = Vec::new();
+    let mut further = Vec::new();
     let changes = batch.changes().iter().zip(&snapshot.found).zip(spots);
     for (((change, found), spot), outcome) in changes.zip(&outcomes) {
         match (outcome, spot) {
@@ -45,6 +46,9 @@ pub(super) fn write(counters: &Counters<'_>, batch: &Batch) -> Result<Vec<Outcom
                 }
                 log.add_property("put", property, heads.state(&spot)?)?;
                 heads.put(spot, property, keep_value(db, &property.content)?);
+                if let Some(place) = place_of(&snapshot, property) {
+                    spaces::keep(db, place, property)?;
+                }
             }
             (Ok(Done::Deleted(property)), Some(spot)) => {
                 if let Some(page) = page_of(&snapshot, property) {
@@ -52,23 +56,36 @@ pub(super) fn write(counters: &Counters<'_>, batch: &Batch) -> Result<Vec<Outcom
                 }
                 log.add_property("delete", property, heads.state(&spot)?)?;
                 heads.delete(spot, property);
+                if let Some(place) = place_of(&snapshot, property) {
+                    spaces::forget(db, place, property)?;
+                }
             }
             (Ok(Done::Put(property) | Done::Deleted(property)), None) => {
                 let name = &property.key.name;
                 return Err(rows::damaged(format!("no place for the property '{name}'")));
             }
-            (Ok(Done::Uploaded { file, description }), _) => {
+            (
+                Ok(Done::Uploaded {
+                    file,
+                    property,
+                    submitted,
+                }),
+                _,
+            ) => {
                 put_file(db, file)?;
+                if *submitted {
+                    spaces::submitted(db, file.id)?;
+                }
                 counters.outdate_memory();
                 log.add(
                     ResourceId::Node(file.id),
                     &("upload", file.name.as_str(), file.revision.get()),
                 )?;
-                descriptions.extend(description);
+                further.extend(property);
             }
             (Ok(Done::LanguageSet), _) => set_language(db, change, &mut log)?,
             (Ok(Done::Removed), _) => {
-                remove(db, batch, change, found, &mut log)?;
+                remove(counters, batch, change, found, &mut log)?;
                 counters.outdate_memory();
             }
             (Ok(Done::PageWritten(written)), _) => {
@@ -80,22 +97,30 @@ pub(super) fn write(counters: &Counters<'_>, batch: &Batch) -> Result<Vec<Outcom
                 set_permissions(db, change, &mut log)?;
                 counters.outdate_memory();
             }
+            (Ok(Done::Enrolled { user, role, was }), _) => {
+                enroll(db, change, user.id, [*role, *was], &mut log)?;
+            }
+            (Ok(Done::AccessSet), _) => set_access(db, change, &mut log)?,
             (Err(_), _) => {}
         }
     }
     heads.write()?;
-    for description in descriptions {
-        describe(db, description, &mut log)?;
+    for property in further {
+        write_further(db, property, &mut log)?;
     }
     log.end()?;
     Ok(outcomes)
 }
 
+/// The resource that a property belongs to.
+fn place_of<'a>(snapshot: &'a Snapshot, property: &Property) -> Option<&'a Place> {
+    snapshot.places.get(&property.key.resource)?.as_ref().ok()
+}
+
 /// The page that a property belongs to, if it belongs to one.
 fn page_of(snapshot: &Snapshot, property: &Property) -> Option<NodeId> {
-    let resource = property.key.resource;
-    let page = snapshot.places.get(&resource)?.as_ref().ok()?.page?;
-    (resource == ResourceId::Node(page)).then_some(page)
+    let page = place_of(snapshot, property)?.page?;
+    (property.key.resource == ResourceId::Node(page)).then_some(page)
 }
 
 /// What a batch meets; and of each change of a property, where that stands.
@@ -105,7 +130,10 @@ fn load(
     heads: &mut Pack<'_>,
 ) -> Result<(Snapshot, Vec<Option<Spot>>), StoreError> {
     let db = counters.db();
-    let by = counters.current(&batch.by)?;
+    let caller = Caller {
+        who: counters.current(&batch.by)?,
+        at: batch.at,
+    };
     let mut places = BTreeMap::new();
     let mut found = vec![Found::Nothing; batch.changes().len()];
     let mut spots = vec![None; batch.changes().len()];
@@ -113,54 +141,25 @@ fn load(
     let mut sought: BTreeMap<ResourceId, (Vec<usize>, Vec<&PropertyName>)> = BTreeMap::new();
     for (at, change) in batch.changes().iter().enumerate() {
         if let Entry::Vacant(place) = places.entry(change.resource) {
-            place.insert(match rows::place(db, &by, change.resource) {
+            place.insert(match rows::place(db, &caller, change.resource) {
                 Ok(place) => Ok(place),
                 Err(StoreError::Refused(refusal)) => Err(refusal),
                 Err(failure) => return Err(failure),
             });
         }
-        match &change.edit {
-            Edit::Put(Put { name, .. }) | Edit::Delete(Delete { name, .. }) => {
-                let (changes, names) = sought.entry(change.resource).or_default();
+        if let Edit::Put(Put { name, .. }) | Edit::Delete(Delete { name, .. }) = &change.edit {
+            let (changes, names) = sought.entry(change.resource).or_default();
+            changes.push(at);
+            names.push(name);
+            if let Edit::Delete(Delete {
+                alias: Some(alias), ..
+            }) = &change.edit
+            {
                 changes.push(at);
-                names.push(name);
-                if let Edit::Delete(Delete {
-                    alias: Some(alias), ..
-                }) = &change.edit
-                {
-                    changes.push(at);
-                    names.push(alias);
-                }
+                names.push(alias);
             }
-            Edit::Upload(upload) => {
-                if let ResourceId::Node(page) = change.resource
-                    && let Some(id) = rows::file_on(db, page, &upload.name)?
-                {
-                    found[at] = found_file(db, id, None)?;
-                }
-            }
-            Edit::Revise { rename, .. } => {
-                if let ResourceId::Node(id) = change.resource {
-                    found[at] = found_file(db, id, rename.as_ref())?;
-                }
-            }
-            Edit::Remove { .. } => {
-                if let ResourceId::Node(id) = change.resource {
-                    found[at] = found_file(db, id, None)?;
-                }
-            }
-            Edit::WritePage(write) => {
-                if let ResourceId::Node(page) = change.resource {
-                    found[at] = pages::found(db, &by, page, &write.below)?;
-                }
-            }
-            Edit::SetPermissions(Some(Permissions { grants, .. })) => {
-                let grantees = grants.iter().map(|grant| grant.grantee);
-                if let Some(unknown) = permissions::unknown(db, grantees)? {
-                    found[at] = Found::Unknown(unknown);
-                }
-            }
-            Edit::Refused { .. } | Edit::SetLanguage(_) | Edit::SetPermissions(None) => {}
+        } else {
+            found[at] = found_at(db, &caller, change)?;
         }
     }
     for (resource, (changes, names)) in sought {
@@ -174,12 +173,69 @@ fn load(
         }
     }
     let next = counters.next_ids()?;
-    let snapshot = Snapshot {
+    let mut snapshot = Snapshot {
         places,
         found,
+        makers: BTreeMap::new(),
         next,
     };
+    snapshot.makers = makers(db, &snapshot, batch)?;
     Ok((snapshot, spots))
+}
+
+/// What a change meets that is not of a property.
+fn found_at(db: &Connection, caller: &Caller, change: &Change) -> Result<Found, StoreError> {
+    if let Edit::SetPermissions(Some(Permissions { grants, .. })) = &change.edit {
+        let grantees = grants.iter().map(|grant| grant.grantee);
+        let unknown = permissions::unknown(db, grantees)?;
+        return Ok(unknown.map_or(Found::Nothing, Found::Unknown));
+    }
+    let ResourceId::Node(id) = change.resource else {
+        return Ok(Found::Nothing);
+    };
+    match &change.edit {
+        Edit::Upload(upload) => match rows::file_on(db, id, &upload.file.name)? {
+            Some(file) => found_file(db, file, None),
+            None => Ok(Found::Nothing),
+        },
+        Edit::Revise { rename, .. } => found_file(db, id, rename.as_ref()),
+        Edit::Remove { .. } => match pages::found_folder(db, id)? {
+            Some(folder) => Ok(folder),
+            None => found_file(db, id, None),
+        },
+        Edit::WritePage(write) => pages::found(db, caller, id, &write.below),
+        Edit::Rename(_) => Ok(pages::found_folder(db, id)?.unwrap_or(Found::Nothing)),
+        Edit::AddFile(_) => spaces::submission(db, id),
+        Edit::Enroll(enroll) => spaces::found_account(db, id, &enroll.login),
+        Edit::SetAccess(Some(access)) => spaces::found_access(db, id, access),
+        Edit::Put(_)
+        | Edit::Delete(_)
+        | Edit::Refused { .. }
+        | Edit::SetLanguage(_)
+        | Edit::SetPermissions(_)
+        | Edit::AddSpace(_)
+        | Edit::AddFolder(_)
+        | Edit::SetAccess(None) => Ok(Found::Nothing),
+    }
+}
+
+/// Who made the comments that are changed by somebody who may change no more than the own ones.
+fn makers(
+    db: &Connection,
+    snapshot: &Snapshot,
+    batch: &Batch,
+) -> Result<BTreeMap<PropertyId, UserId>, StoreError> {
+    let mut makers = BTreeMap::new();
+    for (change, found) in batch.changes().iter().zip(&snapshot.found) {
+        if change.edit.right() == Some(Right::Comment)
+            && let (Found::Property(head), Some(Ok(place))) =
+                (found, snapshot.places.get(&change.resource))
+            && !place.rights.allow(Right::Update)
+        {
+            makers.insert(head.id, log::maker(db, head)?);
+        }
+    }
+    Ok(makers)
 }
 
 /// The file with its description, and whether another one on its page has the name that it shall get.
@@ -204,8 +260,12 @@ fn found_file(db: &Connection, id: NodeId, rename: Option<&NodeName>) -> Result<
     })
 }
 
-/// Writes the description of a file, a property that its batch does not name.
-fn describe(db: &Connection, property: &Property, log: &mut Log<'_>) -> Result<(), StoreError> {
+/// Writes a property of a file that its batch does not name, such as the description.
+fn write_further(
+    db: &Connection,
+    property: &Property,
+    log: &mut Log<'_>,
+) -> Result<(), StoreError> {
     let mut heads = Pack::new(db);
     let found = heads.find(property.key.resource, &[&property.key.name])?;
     for (spot, _) in found {
@@ -246,23 +306,60 @@ fn set_permissions(db: &Connection, change: &Change, log: &mut Log<'_>) -> Resul
     log.add(change.resource, &("permissions", was))
 }
 
-fn remove(
+fn enroll(
     db: &Connection,
+    change: &Change,
+    user: UserId,
+    [role, was]: [Option<SpaceRole>; 2],
+    log: &mut Log<'_>,
+) -> Result<(), StoreError> {
+    let ResourceId::Node(space) = change.resource else {
+        return Ok(());
+    };
+    spaces::enroll(db, space, user, role)?;
+    let number = |role: Option<SpaceRole>| role.map(SpaceRole::number);
+    log.add(
+        change.resource,
+        &("enroll", user.get(), number(role), number(was)),
+    )
+}
+
+fn set_access(db: &Connection, change: &Change, log: &mut Log<'_>) -> Result<(), StoreError> {
+    let (Edit::SetAccess(new), ResourceId::Node(folder)) = (&change.edit, change.resource) else {
+        return Ok(());
+    };
+    let was = spaces::own_access(db, folder)?;
+    spaces::set_access(db, folder, new.as_ref())?;
+    log.add(change.resource, &("access", was))
+}
+
+fn remove(
+    counters: &Counters<'_>,
     batch: &Batch,
     change: &Change,
     found: &Found,
     log: &mut Log<'_>,
 ) -> Result<(), StoreError> {
     let (at, by) = (batch.at.millis(), batch.by.id().get());
-    db.prepare_cached(REMOVE_NODE)?
+    counters
+        .db()
+        .prepare_cached(REMOVE_NODE)?
         .execute(params![change.resource.key(), at, by])?;
-    match found {
-        Found::File { file, .. } => log.add(
-            change.resource,
-            &("remove", file.name.as_str(), file.revision.get()),
-        ),
-        Found::Nothing | Found::Property(_) | Found::Page { .. } | Found::Unknown(_) => Ok(()),
-    }
+    let (name, revision) = match found {
+        Found::File { file, .. } => (&file.name, file.revision),
+        Found::Folder { folder, .. } => {
+            spaces::begin_dying(counters, folder.id, batch.at, batch.by.id())?;
+            (&folder.name, folder.revision)
+        }
+        Found::Nothing
+        | Found::Property(_)
+        | Found::Page { .. }
+        | Found::Unknown(_)
+        | Found::Submission { .. }
+        | Found::Account(..)
+        | Found::BadInheritance => return Ok(()),
+    };
+    log.add(change.resource, &("remove", name.as_str(), revision.get()))
 }
 
 fn put_file(db: &Connection, file: &File) -> Result<(), StoreError> {

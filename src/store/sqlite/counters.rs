@@ -24,6 +24,7 @@ pub(super) struct Counters<'a> {
     ids: Cell<Option<(NextIds, NextIds)>>,
     last_log_id: Cell<Option<i64>>,
     memory_is_old: Cell<bool>,
+    has_dying: Cell<bool>,
     /// Who asked last, as the account is now.
     principal: RefCell<Option<Principal>>,
 }
@@ -36,6 +37,7 @@ impl<'a> Counters<'a> {
             ids: Cell::new(None),
             last_log_id: Cell::new(None),
             memory_is_old: Cell::new(false),
+            has_dying: Cell::new(false),
             principal: RefCell::new(None),
         }
     }
@@ -100,6 +102,16 @@ impl<'a> Counters<'a> {
         }
         self.principal.replace(Some(current.clone()));
         Ok(current)
+    }
+
+    /// Says that a folder was deleted, and what is in it remains to be marked.
+    pub(super) fn something_dies(&self) {
+        self.has_dying.set(true);
+    }
+
+    /// Whether [`Counters::something_dies`] was called since this was last asked.
+    pub(super) fn take_dying(&self) -> bool {
+        self.has_dying.take()
     }
 
     /// Whether [`Counters::outdate_memory`] was called.

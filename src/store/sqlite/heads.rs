@@ -33,6 +33,10 @@ pub(super) const ROWS: &str = "
 /// All rows of a resource.
 pub(super) const ALL_ROWS: &str = "SELECT properties FROM heads WHERE resource = ?1 ORDER BY first";
 
+/// The first row behind another one, if there is another one.
+const NEXT_ROW: &str = "
+    SELECT first, properties FROM heads WHERE resource = ?1 AND (?2 IS NULL OR first > ?2) ORDER BY first LIMIT 1";
+
 const ADD: &str = "INSERT INTO heads (resource, first, properties) VALUES (?1, ?2, ?3)";
 
 const REPLACE: &str = "UPDATE heads SET properties = ?3 WHERE resource = ?1 AND first = ?2";
@@ -57,6 +61,24 @@ pub(super) fn read(
         }
     }
     Ok(None)
+}
+
+/// The first row of a resource behind another one: where it begins, and the names in it.
+pub(super) fn names_after(
+    db: &Connection,
+    resource: ResourceId,
+    first: Option<&str>,
+) -> Result<Option<(String, Vec<PropertyName>)>, StoreError> {
+    let mut statement = db.prepare_cached(NEXT_ROW)?;
+    let mut rows = statement.query(params![resource.key(), first])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let (mut heads, mut names) = (Heads::of(text(row, 1)?), Vec::new());
+    while let Some(head) = heads.next()? {
+        names.push(property_name(&head.name)?);
+    }
+    Ok(Some((text(row, 0)?.to_owned(), names)))
 }
 
 /// The heads of a resource that a query names, by name; `None` if the resource has more heads than `heads_max`.

@@ -5,7 +5,7 @@
 //! look: what a principal may do there is looked up again in the transaction that reads or writes.
 
 use crate::model::{
-    Address, Ground, NodeId, Place, Principal, ResourceId, User, UserId, rights_on,
+    Address, Ground, NodeId, NodeKind, Place, Principal, ResourceId, User, UserId, rights_on,
 };
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -22,6 +22,8 @@ const ADDRESS_BYTES_MAX: usize = 1024;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Located {
     pub(super) resource: ResourceId,
+    /// What that is, if it is a node of the tree.
+    pub(super) kind: Option<NodeKind>,
     /// What it stands on, without what was granted to some.
     pub(super) ground: Ground,
     pub(super) page: Option<NodeId>,
@@ -34,10 +36,16 @@ pub(super) struct Located {
 impl Located {
     /// The place, with what `who` may do there if nothing was granted.
     pub(super) fn place(&self, who: &Principal) -> Place {
+        let space = match self.ground {
+            Ground::Space(ground) => Some(ground),
+            Ground::Site | Ground::Page(_) | Ground::User(_) => None,
+        };
         Place {
             resource: self.resource,
+            kind: self.kind,
             rights: rights_on(who, self.ground),
             page: self.page,
+            space,
             missing: self.missing,
         }
     }
@@ -68,21 +76,28 @@ impl Known {
         state.addresses.get(address).copied().ok_or(state.version)
     }
 
-    /// Remembers what was read, unless the tree has changed since.
+    /// Remembers what was read, unless the tree has changed since. What is inside of a space depends on who asks and when.
     pub(super) fn remember(&self, version: Version, address: Address, located: Located) {
         let is_in_tree = match address {
             Address::Page(_)
             | Address::PageTitled(_)
             | Address::File(_)
             | Address::FileNamed { .. } => true,
-            Address::Site
+            Address::Space(_)
+            | Address::Folder(_)
+            | Address::Site
             | Address::CurrentUser
             | Address::User(_)
             | Address::UserNamed(_)
             | Address::PageToBe(_) => false,
         };
+        let is_same_for_all = !matches!(located.ground, Ground::Space(_));
         let mut state = self.write();
-        if is_in_tree && text_bytes(&address) <= ADDRESS_BYTES_MAX && state.version == version {
+        if is_in_tree
+            && is_same_for_all
+            && text_bytes(&address) <= ADDRESS_BYTES_MAX
+            && state.version == version
+        {
             insert(&mut state.addresses, address, located);
         }
     }
@@ -121,6 +136,8 @@ fn text_bytes(address: &Address) -> usize {
         Address::Site
         | Address::CurrentUser
         | Address::Page(_)
+        | Address::Space(_)
+        | Address::Folder(_)
         | Address::File(_)
         | Address::User(_) => 0,
     }
@@ -164,6 +181,7 @@ mod tests {
     const HOME: Address = Address::Page(NodeId::HOME);
     const LOCATED: Located = Located {
         resource: ResourceId::Node(NodeId::HOME),
+        kind: Some(NodeKind::Page),
         ground: Ground::Site,
         page: Some(NodeId::HOME),
         guard: None,
@@ -199,9 +217,11 @@ mod tests {
         let known = Arc::new(Known::default());
         let user = Arc::new(User {
             id: UserId::ADMIN,
+            uuid: uuid::Uuid::nil(),
             name: "ann".to_owned(),
             full_name: String::new(),
             email: None,
+            matric_no: None,
             role: Role::Viewer,
             access: Access::Active,
             created_at: Timestamp::from_millis(0),

@@ -18,17 +18,19 @@ mod permissions;
 mod reader;
 mod rows;
 mod schema;
+mod spaces;
 #[cfg(test)]
 mod tests;
 mod writer;
 
-pub use schema::{OpenError, Setup};
+pub use schema::OpenError;
 
-use super::{Account, NewAccount, NewGroup, NewToken, Store, StoreError, Ticket};
+use super::{Account, NewAccount, NewGroup, NewToken, Setup, Store, StoreError, Ticket};
 use crate::model::{
-    Address, Batch, ContentId, File, FileHistory, FileView, FoundPage, Group, GroupId, ListQuery,
-    Listing, NodeId, Outcome, PageSearch, PageView, Permissions, Place, Principal, Property,
-    PropertyKey, PropertyName, ResourceId, Revision, Timestamp, User, UserChange, UserId,
+    Address, Batch, Caller, ContentId, Entries, File, FileHistory, FileView, FoundPage, Group,
+    GroupId, ListQuery, Listing, NodeId, NodeKind, Outcome, PageSearch, PageView, Permissions,
+    Place, Principal, Property, PropertyKey, PropertyName, ResourceId, Revision, Timestamp, User,
+    UserChange, UserId,
 };
 use bytes::Bytes;
 use known::Known;
@@ -126,92 +128,110 @@ impl Store for Sqlite {
         self.writer.write(batch)
     }
 
-    fn locate(&self, who: &Principal, address: Address) -> Ticket<Place> {
+    fn locate(&self, caller: &Caller, address: Address) -> Ticket<Place> {
         let found = self.known.find(&address);
         let version = match found {
-            Ok(located) if located.guard.is_none() => return Ticket::ready(Ok(located.place(who))),
+            Ok(located) if located.guard.is_none() => {
+                return Ticket::ready(Ok(located.place(&caller.who)));
+            }
             Ok(_) => None,
             Err(version) => Some(version),
         };
-        let (who, known) = (who.clone(), Arc::clone(&self.known));
+        let (caller, known) = (caller.clone(), Arc::clone(&self.known));
         self.readers.look_up(move |db| {
             let located = match (found, version) {
                 (Ok(located), _) => located,
                 (Err(_), version) => {
-                    let located = rows::locate(db, &who, &address)?;
+                    let located = rows::locate(db, &caller, &address)?;
                     if let Some(version) = version {
                         known.remember(version, address.clone(), located);
                     }
                     located
                 }
             };
-            permissions::place(db, &who, located)
+            permissions::place(db, &caller.who, located)
         })
     }
 
-    fn list(&self, who: &Principal, query: ListQuery) -> Ticket<Listing> {
+    fn list(&self, caller: &Caller, query: ListQuery) -> Ticket<Listing> {
         // A short list is read here, a long one elsewhere; how long it is shows on the way.
         let known = self.known.users();
         match self
             .readers
-            .try_here(|db| rows::list(db, &known, who, &query, Some(SHORT_LIST_PROPERTIES)))
+            .try_here(|db| rows::list(db, &known, caller, &query, Some(SHORT_LIST_PROPERTIES)))
         {
             Some(Ok(Some(listing))) => Ticket::ready(Ok(listing)),
             Some(Err(error)) => Ticket::ready(Err(error)),
             Some(Ok(None)) | None => {
-                let who = who.clone();
+                let caller = caller.clone();
                 self.readers
-                    .read(move |db| rows::whole_list(db, &known, &who, &query))
+                    .read(move |db| rows::whole_list(db, &known, &caller, &query))
             }
         }
     }
 
     fn read(
         &self,
-        who: &Principal,
+        caller: &Caller,
         key: PropertyKey,
         alias: Option<PropertyName>,
     ) -> Ticket<Property> {
-        let who = who.clone();
+        let caller = caller.clone();
         self.readers
-            .look_up(move |db| rows::read(db, &who, &key, alias.as_ref()))
+            .look_up(move |db| rows::read(db, &caller, &key, alias.as_ref()))
     }
 
-    fn file(&self, who: &Principal, id: NodeId, revision: Option<Revision>) -> Ticket<File> {
-        let who = who.clone();
+    fn file(&self, caller: &Caller, id: NodeId, revision: Option<Revision>) -> Ticket<File> {
+        let caller = caller.clone();
         self.readers.look_up(move |db| {
-            rows::readable(db, &who, ResourceId::Node(id))?;
+            rows::readable(db, &caller, ResourceId::Node(id))?;
             Ok(rows::file(db, id, revision)?.0)
         })
     }
 
     fn file_view(
         &self,
-        who: &Principal,
+        caller: &Caller,
         id: NodeId,
         revision: Option<Revision>,
     ) -> Ticket<FileView> {
-        let (who, known) = (who.clone(), self.known.users());
+        let (caller, known) = (caller.clone(), self.known.users());
         self.readers
-            .read(move |db| rows::file_view(db, &known, &who, id, revision))
+            .read(move |db| rows::file_view(db, &known, &caller, id, revision))
     }
 
-    fn file_history(&self, who: &Principal, id: NodeId) -> Ticket<FileHistory> {
-        let (who, known) = (who.clone(), self.known.users());
+    fn file_history(&self, caller: &Caller, id: NodeId) -> Ticket<FileHistory> {
+        let (caller, known) = (caller.clone(), self.known.users());
         self.readers
-            .read(move |db| rows::file_history(db, &known, &who, id))
+            .read(move |db| rows::file_history(db, &known, &caller, id))
     }
 
-    fn files_on(&self, who: &Principal, page: NodeId) -> Ticket<Vec<FileView>> {
-        let (who, known) = (who.clone(), self.known.users());
+    fn files_on(&self, caller: &Caller, page: NodeId) -> Ticket<Vec<FileView>> {
+        let (caller, known) = (caller.clone(), self.known.users());
         self.readers
-            .read(move |db| rows::files_on(db, &known, &who, page))
+            .read(move |db| rows::files_on(db, &known, &caller, page))
     }
 
-    fn page(&self, who: &Principal, id: NodeId) -> Ticket<PageView> {
-        let (who, known) = (who.clone(), self.known.users());
+    fn page(&self, caller: &Caller, id: NodeId) -> Ticket<PageView> {
+        let (caller, known) = (caller.clone(), self.known.users());
         self.readers
-            .look_up(move |db| pages::page_view(db, &known, &who, id))
+            .look_up(move |db| pages::page_view(db, &known, &caller, id))
+    }
+
+    fn entry(&self, caller: &Caller, id: NodeId) -> Ticket<Entries> {
+        let (caller, known) = (caller.clone(), self.known.users());
+        self.readers
+            .look_up(move |db| spaces::entry_view(db, &known, &caller, id))
+    }
+
+    fn entries(&self, caller: &Caller, of: NodeId, kind: NodeKind) -> Ticket<Entries> {
+        let (caller, known) = (caller.clone(), self.known.users());
+        self.readers
+            .read(move |db| spaces::entries(db, &known, &caller, of, kind))
+    }
+
+    fn link_key(&self) -> Ticket<[u8; 32]> {
+        self.readers.look_up(schema::link_key)
     }
 
     fn permissions(&self, page: NodeId) -> Ticket<Permissions> {
@@ -219,10 +239,10 @@ impl Store for Sqlite {
             .look_up(move |db| permissions::permissions(db, page))
     }
 
-    fn pages_with(&self, who: &Principal, search: PageSearch) -> Ticket<Vec<FoundPage>> {
-        let who = who.clone();
+    fn pages_with(&self, caller: &Caller, search: PageSearch) -> Ticket<Vec<FoundPage>> {
+        let caller = caller.clone();
         self.readers
-            .read(move |db| pages::pages_with(db, &who, &search))
+            .read(move |db| pages::pages_with(db, &caller, &search))
     }
 
     fn stage(&self, at: Timestamp) -> Ticket<ContentId> {

@@ -6,10 +6,11 @@ use super::counters::Counters;
 use super::known::KnownUsers;
 use super::log::Log;
 use super::rows::{self, content, number, parsed, place, time};
+use super::spaces;
 use crate::model::{
-    Content, Found, FoundPage, Language, NameFilter, NamePattern, NewPage, NodeId, NodeName, Page,
-    PageSearch, PageView, Principal, PropertyName, Refusal, ResourceId, Revision, Right, Timestamp,
-    UserId, Users, title_levels,
+    Caller, Content, Found, FoundPage, Language, NameFilter, NamePattern, NewNode, NodeId,
+    NodeKind, NodeName, Page, PageSearch, PageView, PropertyName, Refusal, ResourceId, Revision,
+    Right, Timestamp, UserId, Users, title_levels,
 };
 use crate::store::{StoreError, language_of};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -20,17 +21,17 @@ const PAGE_NAMED: &str = "
 
 const PAGE: &str = "
     SELECT node.uuid, node.parent, r.name, r.revision, r.type, r.size, r.content, r.value, r.modified_at, r.modified_by,
-           node.created_at, node.created_by, node.language
+           node.created_at, node.created_by, node.language, node.kind
     FROM node JOIN node_revision AS r ON r.node = node.id AND r.revision = node.revision
     WHERE node.id = ?1 AND node.kind <> 'file' AND node.deleted_at IS NULL";
 
 const REVISION: &str = "SELECT revision FROM node WHERE id = ?1";
 
 const ADD_PAGE: &str = "
-    INSERT INTO node (id, uuid, kind, parent, name, revision, created_at, created_by)
-    VALUES (?1, ?2, 'page', ?3, ?4, 1, ?5, ?6)";
+    INSERT INTO node (id, uuid, kind, parent, space, name, revision, created_at, created_by)
+    VALUES (?1, ?2, ?3, ?4, CASE ?3 WHEN 'space' THEN ?1 ELSE (SELECT space FROM node WHERE id = ?4) END, ?5, 1, ?6, ?7)";
 
-const SET_REVISION: &str = "UPDATE node SET revision = ?2 WHERE id = ?1";
+const SET_REVISION: &str = "UPDATE node SET revision = ?2, name = ?3 WHERE id = ?1";
 
 const ADD_REVISION: &str = "
     INSERT INTO node_revision (node, revision, name, type, size, modified_at, modified_by, content, value)
@@ -74,13 +75,13 @@ fn below<'a>(
 /// What a page that is to be written meets.
 pub(super) fn found(
     db: &Connection,
-    who: &Principal,
+    caller: &Caller,
     from: NodeId,
-    levels: &[NewPage],
+    levels: &[NewNode],
 ) -> Result<Found, StoreError> {
     let (at, missing) = below(db, from, levels.iter().map(|level| level.name.as_str()))?;
     let resource = ResourceId::Node(at);
-    let (page, place) = match (page(db, at), place(db, who, resource)) {
+    let (page, place) = match (page(db, at), place(db, caller, resource)) {
         (Ok((page, ..)), Ok(place)) => (page, place),
         (Err(StoreError::Refused(_)), _) | (_, Err(StoreError::Refused(_))) => {
             return Ok(Found::Nothing);
@@ -94,13 +95,27 @@ pub(super) fn found(
     })
 }
 
-/// A live page at its newest revision, and what else its row says.
+/// What meets a space or a folder that is to be renamed or deleted; `None` if it is neither.
+pub(super) fn found_folder(db: &Connection, id: NodeId) -> Result<Option<Found>, StoreError> {
+    let folder = match page(db, id) {
+        Ok((folder, _)) if folder.kind != NodeKind::Page => folder,
+        Ok(_) | Err(StoreError::Refused(_)) => return Ok(None),
+        Err(failure) => return Err(failure),
+    };
+    Ok(Some(Found::Folder {
+        is_first: spaces::is_first(db, folder.parent, id)?,
+        folder: Box::new(folder),
+    }))
+}
+
+/// A live page, space or folder at its newest revision, and what else its row says.
 fn page(db: &Connection, id: NodeId) -> Result<(Page, Made), StoreError> {
     let mut statement = db.prepare_cached(PAGE)?;
     let mut rows = statement.query([id.get()])?;
     let row = rows.next()?.ok_or(Refusal::NoSuchPage)?;
     let page = Page {
         id,
+        kind: rows::node_kind(row, 13)?,
         uuid: parsed(row, 0)?,
         parent: row.get::<_, Option<i64>>(1)?.and_then(NodeId::new),
         name: parsed(row, 2)?,
@@ -130,13 +145,13 @@ struct Made {
 pub(super) fn page_view(
     db: &Connection,
     known: &KnownUsers,
-    who: &Principal,
+    caller: &Caller,
     id: NodeId,
 ) -> Result<PageView, StoreError> {
     let (page, made) = page(db, id)?;
-    rows::readable(db, who, ResourceId::Node(id))?;
+    rows::readable(db, caller, ResourceId::Node(id))?;
     let parent = match page.parent {
-        Some(parent) if may_see(db, who, parent)? => Some(rows::node(db, parent)?),
+        Some(parent) if may_see(db, caller, parent)? => Some(rows::node(db, parent)?),
         Some(_) | None => None,
     };
     let mut users = Users::new();
@@ -153,7 +168,7 @@ pub(super) fn page_view(
     })
 }
 
-/// Writes a page that has got a revision.
+/// Writes a page, space or folder that has got a revision.
 pub(super) fn write(
     counters: &Counters<'_>,
     page: &Page,
@@ -166,14 +181,18 @@ pub(super) fn write(
         db.prepare_cached(ADD_PAGE)?.execute(params![
             page.id.get(),
             page.uuid.to_string(),
+            page.kind.name(),
             page.parent.map(NodeId::get),
             page.name.as_str(),
             at,
             by,
         ])?;
     } else {
-        db.prepare_cached(SET_REVISION)?
-            .execute(params![page.id.get(), page.revision.get()])?;
+        db.prepare_cached(SET_REVISION)?.execute(params![
+            page.id.get(),
+            page.revision.get(),
+            page.name.as_str()
+        ])?;
     }
     let written = (page.modified_at, page.modified_by);
     add_revision(
@@ -237,8 +256,8 @@ pub(super) fn remove_name(
 }
 
 /// Whether `who` may see that a page is there.
-fn may_see(db: &Connection, who: &Principal, page: NodeId) -> Result<bool, StoreError> {
-    match place(db, who, ResourceId::Node(page)) {
+fn may_see(db: &Connection, caller: &Caller, page: NodeId) -> Result<bool, StoreError> {
+    match place(db, caller, ResourceId::Node(page)) {
         Ok(place) => Ok(place.rights.allow(Right::Browse)),
         Err(StoreError::Refused(_)) => Ok(false),
         Err(failure) => Err(failure),
@@ -248,7 +267,7 @@ fn may_see(db: &Connection, who: &Principal, page: NodeId) -> Result<bool, Store
 /// The pages that have a property of such a name and that `who` may see.
 pub(super) fn pages_with(
     db: &Connection,
-    who: &Principal,
+    caller: &Caller,
     search: &PageSearch,
 ) -> Result<Vec<FoundPage>, StoreError> {
     let mut ids = BTreeSet::new();
@@ -276,7 +295,7 @@ pub(super) fn pages_with(
         if found.is_full() {
             break;
         }
-        if may_see(db, who, id)? && found.wants() {
+        if may_see(db, caller, id)? && found.wants() {
             let revision = db
                 .prepare_cached(REVISION)?
                 .query_row([id.get()], |row| Ok(number(row, 0, Revision::new)))??;

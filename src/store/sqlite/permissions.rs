@@ -3,8 +3,8 @@
 use super::known::Located;
 use super::rows::{self, damaged, number, text};
 use crate::model::{
-    Grant, Grantee, Ground, GroupId, NodeId, PageGround, Permissions, Place, Principal,
-    Restriction, Rights, Role, UserId, on_page, rights_on,
+    Caller, Grant, Grantee, Ground, GroupId, NodeId, NodeKind, PageGround, Permissions, Place,
+    Principal, Refusal, Restriction, Right, Rights, Role, UserId, on_page, rights_on,
 };
 use crate::store::StoreError;
 use rusqlite::{Connection, Row, params};
@@ -72,12 +72,19 @@ pub(super) fn place(
             granted: granted(db, who, guard)?,
             ..page
         }),
-        (ground @ (Ground::Site | Ground::Page(_) | Ground::User(_)), _) => ground,
+        (ground @ (Ground::Site | Ground::Page(_) | Ground::Space(_) | Ground::User(_)), _) => {
+            ground
+        }
     };
     Ok(Place {
         rights: rights_on(who, ground),
         ..located.place(who)
     })
+}
+
+/// Whether somebody has a right on this ground.
+pub(super) fn may(caller: &Caller, ground: Ground, right: Right) -> bool {
+    rights_on(&caller.who, ground).allow(right)
 }
 
 /// What the permissions of a page grant to a principal, alone or with groups.
@@ -95,9 +102,11 @@ fn role(row: &Row<'_>, column: usize) -> Result<Role, StoreError> {
     Role::of_name(text(row, column)?).ok_or_else(|| damaged("the role in a grant"))
 }
 
-/// The permissions that count on a page.
+/// The permissions that count on a page; spaces and folders have none.
 pub(super) fn permissions(db: &Connection, page: NodeId) -> Result<Permissions, StoreError> {
-    rows::page(db, page)?;
+    if rows::page(db, page)?.kind != NodeKind::Page {
+        return Err(Refusal::NoSuchPage.into());
+    }
     match guard(db, page)? {
         Some((guard, restriction)) => with_grants(db, guard, restriction),
         None => Ok(Permissions::default()),

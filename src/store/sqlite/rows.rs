@@ -5,10 +5,10 @@
 
 use super::accounts::{self, add_user};
 use super::known::{KnownUsers, Located};
-use super::{heads, pages, permissions};
+use super::{heads, pages, permissions, spaces};
 use crate::model::{
-    Address, Body, Content, ContentId, File, FileHistory, FileView, Ground, Language, ListQuery,
-    Listing, Node, NodeId, NodeKind, NodeName, PageGround, Place, Principal, Property, PropertyKey,
+    Address, Body, Caller, Content, ContentId, File, FileHistory, FileView, Ground, Language,
+    ListQuery, Listing, Node, NodeId, NodeKind, NodeName, PageGround, Place, Property, PropertyKey,
     PropertyName, Refusal, ResourceId, Restriction, Revision, Right, Rights, Timestamp, UserId,
     Users,
 };
@@ -23,8 +23,9 @@ const NODE: &str = "
 
 /// What a node stands on: itself, and what it lies on; and whether there are permissions at all.
 const STANDING: &str = "
-    SELECT node.kind = 'file', node.deleted_at IS NOT NULL, node.language, node.parent, node.created_by,
-           above.deleted_at IS NULL AND above.kind <> 'file', above.created_by, EXISTS (SELECT 1 FROM permission)
+    SELECT node.kind, node.deleted_at IS NOT NULL, node.language, node.parent, node.created_by,
+           above.deleted_at IS NULL AND above.kind <> 'file', above.created_by, EXISTS (SELECT 1 FROM permission),
+           node.space IS NOT NULL
     FROM node LEFT JOIN node AS above ON above.id = node.parent WHERE node.id = ?1";
 
 const FILE_ON: &str = "
@@ -117,11 +118,11 @@ pub(super) fn content(row: &Row<'_>, columns: [usize; 4]) -> Result<Content, Sto
 /// One property with its content.
 pub(super) fn read(
     db: &Connection,
-    who: &Principal,
+    caller: &Caller,
     key: &PropertyKey,
     alias: Option<&PropertyName>,
 ) -> Result<Property, StoreError> {
-    readable(db, who, key.resource)?;
+    readable(db, caller, key.resource)?;
     let found = match (heads::read(db, key.resource, &key.name)?, alias) {
         (None, Some(alias)) => heads::read(db, key.resource, alias)?,
         (found, _) => found,
@@ -135,11 +136,11 @@ pub(super) fn read(
 pub(super) fn list(
     db: &Connection,
     known: &KnownUsers,
-    who: &Principal,
+    caller: &Caller,
     query: &ListQuery,
     properties_max: Option<usize>,
 ) -> Result<Option<Listing>, StoreError> {
-    let language = readable(db, who, query.resource)?;
+    let language = readable(db, caller, query.resource)?;
     let mut properties = Vec::new();
     if let Some(names) = query.names.exact() {
         if properties_max.is_some_and(|max| names.len() > max) {
@@ -179,14 +180,14 @@ pub(super) fn list(
 pub(super) fn whole_list(
     db: &Connection,
     known: &KnownUsers,
-    who: &Principal,
+    caller: &Caller,
     query: &ListQuery,
 ) -> Result<Listing, StoreError> {
-    list(db, known, who, query, None)?.ok_or_else(|| damaged("a list without an end"))
+    list(db, known, caller, query, None)?.ok_or_else(|| damaged("a list without an end"))
 }
 
 /// Fetches the value of a property if a list shows it, and lets go of it if not.
-fn show(db: &Connection, content: &mut Content, cutoff: u64) -> Result<(), StoreError> {
+pub(super) fn show(db: &Connection, content: &mut Content, cutoff: u64) -> Result<(), StoreError> {
     if !content.is_shown(cutoff) {
         content.body = Body::Omitted;
     } else if let Body::Stored(id) = content.body {
@@ -219,7 +220,7 @@ pub(super) fn chunk(db: &Connection, content: ContentId, seq: u32) -> Result<Byt
 
 /// A node as its row says.
 pub(super) struct StoredNode {
-    kind: NodeKind,
+    pub(super) kind: NodeKind,
     parent: Option<NodeId>,
     name: NodeName,
     deleted: bool,
@@ -232,8 +233,7 @@ fn stored_node(db: &Connection, id: NodeId) -> Result<Option<StoredNode>, StoreE
         return Ok(None);
     };
     Ok(Some(StoredNode {
-        kind: NodeKind::of_name(text(row, 0)?)
-            .ok_or_else(|| damaged(format!("the kind of node {id}")))?,
+        kind: node_kind(row, 0)?,
         parent: row.get::<_, Option<i64>>(1)?.and_then(NodeId::new),
         name: parsed(row, 2)?,
         deleted: row.get(3)?,
@@ -248,8 +248,8 @@ pub(super) fn page(db: &Connection, id: NodeId) -> Result<StoredNode, StoreError
 
 /// What a live resource stands on.
 struct Standing {
-    /// Whether it is a file.
-    is_file: bool,
+    /// What it is, if it is a node of the tree.
+    kind: Option<NodeKind>,
     ground: Ground,
     page: Option<NodeId>,
     /// The page whose permissions count, if there are any.
@@ -258,26 +258,32 @@ struct Standing {
     language: Option<Language>,
 }
 
-fn standing(db: &Connection, resource: ResourceId) -> Result<Standing, StoreError> {
-    let (ground, page, language) = match resource {
-        ResourceId::Site => (Ground::Site, None, None),
-        ResourceId::User(id) => (Ground::User(accounts::user(db, id)?.id), None, None),
-        ResourceId::Node(id) => return node_standing(db, id),
+fn standing(
+    db: &Connection,
+    caller: &Caller,
+    resource: ResourceId,
+) -> Result<Standing, StoreError> {
+    let ground = match resource {
+        ResourceId::Site => Ground::Site,
+        ResourceId::User(id) => Ground::User(accounts::user(db, id)?.id),
+        ResourceId::Node(id) => return node_standing(db, caller, id),
     };
     Ok(Standing {
-        is_file: false,
+        kind: None,
         ground,
-        page,
+        page: None,
         guard: None,
-        language,
+        language: None,
     })
 }
 
-fn node_standing(db: &Connection, id: NodeId) -> Result<Standing, StoreError> {
+fn node_standing(db: &Connection, caller: &Caller, id: NodeId) -> Result<Standing, StoreError> {
     let mut statement = db.prepare_cached(STANDING)?;
     let mut rows = statement.query([id.get()])?;
     let row = rows.next()?.ok_or(Refusal::NoSuchFile)?;
-    let (is_file, is_deleted): (bool, bool) = (row.get(0)?, row.get(1)?);
+    let kind = node_kind(row, 0)?;
+    let is_file = kind == NodeKind::File;
+    let is_deleted: bool = row.get(1)?;
     let page = if is_file {
         let page_lives = row.get::<_, Option<bool>>(5)? == Some(true);
         let above = row.get::<_, Option<i64>>(3)?.and_then(NodeId::new);
@@ -297,24 +303,41 @@ fn node_standing(db: &Connection, id: NodeId) -> Result<Standing, StoreError> {
             .and_then(|language| language.parse().ok());
         language_of(set.as_ref())
     };
-    let has_permissions: bool = row.get(7)?;
-    let guard = if has_permissions {
-        permissions::guard(db, page)?
+    let (ground, guard) = if row.get(8)? {
+        let removed = if is_file {
+            Refusal::FileRemoved
+        } else {
+            Refusal::NoSuchPage
+        };
+        let ground = spaces::ground(db, caller, id)?.ok_or(removed)?;
+        (Ground::Space(ground), None)
     } else {
-        None
-    };
-    let (guard, restriction) = guard.unzip();
-    Ok(Standing {
-        is_file,
-        ground: Ground::Page(PageGround {
+        let has_permissions: bool = row.get(7)?;
+        let guard = if has_permissions {
+            permissions::guard(db, page)?
+        } else {
+            None
+        };
+        let (guard, restriction) = guard.unzip();
+        let ground = Ground::Page(PageGround {
             restriction: restriction.unwrap_or(Restriction::Public),
             granted: Rights::NONE,
             maker: number(row, if is_file { 6 } else { 4 }, UserId::new)?,
-        }),
+        });
+        (ground, guard)
+    };
+    Ok(Standing {
+        kind: Some(kind),
+        ground,
         page: Some(page),
         guard,
         language,
     })
+}
+
+/// The column with the kind of a node.
+pub(super) fn node_kind(row: &Row<'_>, column: usize) -> Result<NodeKind, StoreError> {
+    NodeKind::of_name(text(row, column)?).ok_or_else(|| damaged("the kind of a node"))
 }
 
 /// The page that a live file lies on.
@@ -330,29 +353,43 @@ fn page_below(db: &Connection, file: &StoredNode) -> Result<NodeId, StoreError> 
     }
 }
 
-/// A live resource, with what `who` may do there.
+/// A live resource, with what the one who asks may do there.
 pub(super) fn place(
     db: &Connection,
-    who: &Principal,
+    caller: &Caller,
     resource: ResourceId,
 ) -> Result<Place, StoreError> {
-    permissions::place(db, who, located(resource, &standing(db, resource)?))
+    let standing = standing(db, caller, resource)?;
+    permissions::place(db, &caller.who, located(resource, &standing))
 }
 
-/// Whether `who` may read what belongs to a resource; and its language, if it is a page.
+/// Whether the one who asks may read what belongs to a resource; and its language, if it is a page.
 pub(super) fn readable(
     db: &Connection,
-    who: &Principal,
+    caller: &Caller,
     resource: ResourceId,
 ) -> Result<Option<Language>, StoreError> {
-    let standing = standing(db, resource)?;
-    permissions::place(db, who, located(resource, &standing))?.allow(who, Right::Read)?;
+    let standing = standing(db, caller, resource)?;
+    let place = permissions::place(db, &caller.who, located(resource, &standing))?;
+    place.allow(&caller.who, Right::Read)?;
     Ok(standing.language)
+}
+
+/// A live resource that the one who asks may read.
+pub(super) fn readable_place(
+    db: &Connection,
+    caller: &Caller,
+    resource: ResourceId,
+) -> Result<Place, StoreError> {
+    let place = place(db, caller, resource)?;
+    place.allow(&caller.who, Right::Read)?;
+    Ok(place)
 }
 
 fn located(resource: ResourceId, standing: &Standing) -> Located {
     Located {
         resource,
+        kind: standing.kind,
         ground: standing.ground,
         page: standing.page,
         guard: standing.guard,
@@ -363,7 +400,7 @@ fn located(resource: ResourceId, standing: &Standing) -> Located {
 /// The resource at an address. Its kind has to be the one that the address says.
 pub(super) fn locate(
     db: &Connection,
-    who: &Principal,
+    caller: &Caller,
     address: &Address,
 ) -> Result<Located, StoreError> {
     if let Address::PageToBe(title) = address {
@@ -371,20 +408,18 @@ pub(super) fn locate(
         let resource = ResourceId::Node(page);
         return Ok(Located {
             missing,
-            ..located(resource, &standing(db, resource)?)
+            ..located(resource, &standing(db, caller, resource)?)
         });
     }
-    let resource = resolve(db, who, address)?;
-    let missing = match address {
-        Address::Page(_) | Address::PageTitled(_) | Address::PageToBe(_) => Refusal::NoSuchPage,
-        Address::File(_) | Address::FileNamed { .. } => Refusal::NoSuchFile,
-        Address::Site | Address::CurrentUser | Address::User(_) | Address::UserNamed(_) => {
-            return Ok(located(resource, &standing(db, resource)?));
-        }
+    let resource = resolve(db, caller, address)?;
+    let Some((kinds, missing)) = address.kinds() else {
+        return Ok(located(resource, &standing(db, caller, resource)?));
     };
-    let is_for_file = missing == Refusal::NoSuchFile;
-    match standing(db, resource) {
-        Ok(standing) if standing.is_file == is_for_file => Ok(located(resource, &standing)),
+    let is_for_file = kinds.contains(&NodeKind::File);
+    match standing(db, caller, resource) {
+        Ok(standing) if standing.kind.is_some_and(|kind| kinds.contains(&kind)) => {
+            Ok(located(resource, &standing))
+        }
         Err(StoreError::Refused(Refusal::FileRemoved)) if is_for_file => {
             Err(Refusal::FileRemoved.into())
         }
@@ -394,10 +429,12 @@ pub(super) fn locate(
 }
 
 /// The resource that an address means. Whether a number means something that is there is looked at later.
-fn resolve(db: &Connection, who: &Principal, address: &Address) -> Result<ResourceId, StoreError> {
+fn resolve(db: &Connection, caller: &Caller, address: &Address) -> Result<ResourceId, StoreError> {
     Ok(match address {
         Address::Site => ResourceId::Site,
-        Address::Page(id) | Address::File(id) => ResourceId::Node(*id),
+        Address::Page(id) | Address::Space(id) | Address::Folder(id) | Address::File(id) => {
+            ResourceId::Node(*id)
+        }
         Address::PageTitled(title) | Address::PageToBe(title) => match pages::nearest(db, title)? {
             (page, 0) => ResourceId::Node(page),
             _ => return Err(Refusal::NoSuchPage.into()),
@@ -405,13 +442,13 @@ fn resolve(db: &Connection, who: &Principal, address: &Address) -> Result<Resour
         Address::FileNamed {
             page: address,
             name,
-        } => match locate(db, who, address)?.resource {
+        } => match locate(db, caller, address)?.resource {
             ResourceId::Node(page) => {
                 ResourceId::Node(file_on(db, page, name)?.ok_or(Refusal::NoSuchFile)?)
             }
             ResourceId::Site | ResourceId::User(_) => return Err(Refusal::NoSuchFile.into()),
         },
-        Address::CurrentUser => ResourceId::User(who.id()),
+        Address::CurrentUser => ResourceId::User(caller.who.id()),
         Address::User(id) => ResourceId::User(*id),
         Address::UserNamed(name) => match accounts::account(db, name)? {
             Some(account) => ResourceId::User(account.user.id),
@@ -465,12 +502,12 @@ fn file_of(row: &Row<'_>, id: NodeId, parent: NodeId) -> Result<File, StoreError
 pub(super) fn file_view(
     db: &Connection,
     known: &KnownUsers,
-    who: &Principal,
+    caller: &Caller,
     id: NodeId,
     revision: Option<Revision>,
 ) -> Result<FileView, StoreError> {
     let (file, head) = file(db, id, revision)?;
-    let mut properties = whole_list(db, known, who, &embedded(ResourceId::Node(id)))?;
+    let mut properties = whole_list(db, known, caller, &embedded(ResourceId::Node(id)))?;
     add_user(db, known, &mut properties.users, file.modified_by)?;
     Ok(FileView {
         head,
@@ -484,17 +521,22 @@ pub(super) fn file_view(
 pub(super) fn files_on(
     db: &Connection,
     known: &KnownUsers,
-    who: &Principal,
+    caller: &Caller,
     on: NodeId,
 ) -> Result<Vec<FileView>, StoreError> {
     page(db, on)?;
-    readable(db, who, ResourceId::Node(on))?;
+    readable(db, caller, ResourceId::Node(on))?;
     let mut statement = db.prepare_cached(FILES_ON)?;
     let mut rows = statement.query([on.get()])?;
     let mut views = Vec::new();
     while let Some(row) = rows.next()? {
         let id = number(row, 0, NodeId::new)?;
-        views.push(file_view(db, known, who, id, None)?);
+        match file_view(db, known, caller, id, None) {
+            Ok(view) => views.push(view),
+            // What is hidden is left out.
+            Err(StoreError::Refused(Refusal::Denied(_))) => {}
+            Err(failure) => return Err(failure),
+        }
     }
     Ok(views)
 }
@@ -503,10 +545,10 @@ pub(super) fn files_on(
 pub(super) fn file_history(
     db: &Connection,
     known: &KnownUsers,
-    who: &Principal,
+    caller: &Caller,
     id: NodeId,
 ) -> Result<FileHistory, StoreError> {
-    let mut view = file_view(db, known, who, id, None)?;
+    let mut view = file_view(db, known, caller, id, None)?;
     let mut statement = db.prepare_cached(FILE_REVISIONS)?;
     let mut rows = statement.query([id.get()])?;
     let mut revisions = Vec::new();

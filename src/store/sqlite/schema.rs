@@ -5,9 +5,10 @@
 //! either none or all of it.
 
 use super::SqliteOptions;
-use crate::model::{NodeId, Role, Timestamp, UserId};
+use crate::model::{NodeId, Role, UserId};
+use crate::store::{Setup, StoreError};
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -26,7 +27,7 @@ const APPLICATION_ID: i32 = 0x7072_6f70;
 pub(super) const PAGE_BYTES: usize = 8192;
 
 /// Which tables a database has. A higher number is from a newer propstore.
-const SCHEMA_VERSION: i32 = 3;
+const SCHEMA_VERSION: i32 = 4;
 
 const CREATE_HOME: &str = "
     INSERT INTO node (id, uuid, kind, parent, name, revision, created_at, created_by)
@@ -43,14 +44,12 @@ const CREATE_ACCOUNT: &str = "
 const CREATE_SEQUENCES: &str = "
     INSERT INTO sequence (kind, next) VALUES ('node', 2), ('property', 1), ('user', 3), ('group', 1), ('content', 1)";
 
-/// What a new database begins with.
-#[derive(Debug)]
-pub struct Setup {
-    /// The password of `admin`: Argon2id as a PHC string.
-    pub admin_password: String,
-    /// When it is made.
-    pub at: Timestamp,
-}
+const ADD_SECRET: &str = "INSERT INTO secret (name, bytes) VALUES (?1, ?2)";
+
+const SECRET: &str = "SELECT bytes FROM secret WHERE name = ?1";
+
+/// The name of the secret with which links are signed.
+const LINK: &str = "link";
 
 /// Why a database could not be opened. Each message is one line for whoever started propstore.
 #[derive(Debug, thiserror::Error)]
@@ -399,6 +398,17 @@ fn check(db: &Connection, path: &Path) -> Result<(), OpenError> {
     }
 }
 
+/// The secret with which links are signed.
+pub(super) fn link_key(db: &Connection) -> Result<[u8; 32], StoreError> {
+    let bytes: Option<Vec<u8>> = db
+        .prepare_cached(SECRET)?
+        .query_row([LINK], |row| row.get(0))
+        .optional()?;
+    bytes
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or_else(|| StoreError::Damaged("the secret for links is not there".to_owned()))
+}
+
 /// What a statement says, whatever is remarked in it.
 fn without_comments(sql: &str) -> String {
     let code = sql.lines().filter_map(|line| line.split("--").next());
@@ -496,6 +506,7 @@ fn create(db: &mut Connection, setup: &Setup) -> rusqlite::Result<()> {
     ];
     account.execute(nobody)?;
     drop(account);
+    transaction.execute(ADD_SECRET, params![LINK, setup.link_key.as_slice()])?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     transaction.commit()

@@ -6,8 +6,8 @@ use super::known::Known;
 use super::{OpenError, Sqlite, SqliteOptions, heads, packed, rows, schema};
 use crate::model::{
     Address, Body, Content, ContentId, DESCRIPTION_PROPERTY, Done, Edit, FileDescription,
-    ListQuery, MediaType, NameFilter, NamePattern, NodeId, Outcome, Precondition, Property,
-    PropertyName, Put, Refusal, ResourceId, Role, Upload, UserId,
+    ListQuery, MediaType, NameFilter, NamePattern, NewNode, NodeId, Outcome, Precondition,
+    Property, PropertyName, Put, Refusal, ResourceId, Role, Upload, UserId,
 };
 use crate::store::contract::{
     Client, HOME, account, at, binary, delete, is_damaged, noise, put, put_by, put_content, put_if,
@@ -205,7 +205,7 @@ fn a_list_is_one_state_however_fast_others_write() {
                 names: names.clone(),
                 cutoff: u64::MAX,
             };
-            let listing = wait(store.list(&client.who, query)).unwrap();
+            let listing = wait(store.list(&client.caller(), query)).unwrap();
             let [a, b] = &listing.properties[..] else {
                 panic!("{listing:?}")
             };
@@ -589,10 +589,12 @@ fn the_view_shows_the_descriptions_of_files_as_well() {
         );
         let upload = Upload {
             demand: None,
-            name,
+            file: NewNode {
+                name,
+                uuid: Uuid::new_v4(),
+            },
             content: text("1"),
             description,
-            uuid: Uuid::new_v4(),
         };
         file = Some(uploaded(client.edit(Edit::Upload(upload))).0.id);
     }
@@ -802,7 +804,7 @@ fn a_page_is_found_by_its_title_and_a_file_knows_where_it_lies() {
     .unwrap();
     let node = |id| NodeId::new(id).unwrap();
     let locate = |title: &str| {
-        let place = wait(store.locate(&client.who, Address::PageTitled(title.to_owned())));
+        let place = wait(store.locate(&client.caller(), Address::PageTitled(title.to_owned())));
         place
             .map(|place| (place.resource, place.page))
             .map_err(|error| refusal::<()>(Err(error)))
@@ -948,13 +950,13 @@ fn meddled(sql: &str) -> Place {
 
 #[test]
 fn a_newer_database_is_left_to_a_newer_propstore() {
-    let error = refused_open(&meddled("PRAGMA user_version = 4"));
+    let error = refused_open(&meddled("PRAGMA user_version = 5"));
     assert!(
         matches!(
             error,
             OpenError::Newer {
-                found: 4,
-                known: 3,
+                found: 5,
+                known: 4,
                 ..
             }
         ),
@@ -964,11 +966,11 @@ fn a_newer_database_is_left_to_a_newer_propstore() {
 
 #[test]
 fn an_older_database_is_left_to_the_propstore_that_made_it() {
-    let error = refused_open(&meddled("PRAGMA user_version = 2"));
+    let error = refused_open(&meddled("PRAGMA user_version = 3"));
     assert!(
         error
             .to_string()
-            .contains("has format 2, and this propstore reads only format 3"),
+            .contains("has format 3, and this propstore reads only format 4"),
         "{error}"
     );
 }
@@ -1561,7 +1563,7 @@ fn no_statement_of_a_look_up_is_compiled_more_than_once() {
         client.put(&format!("p{number}"), "value");
     }
     let db = schema::open_reader(&place.options()).unwrap();
-    let (who, key) = (client.who.clone(), client.read("p1").unwrap().key);
+    let (who, key) = (client.caller(), client.read("p1").unwrap().key);
     let query = ListQuery {
         resource: key.resource,
         names: NameFilter::All,

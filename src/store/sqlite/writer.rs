@@ -15,7 +15,7 @@ use super::contents::{self, Swept};
 use super::counters::Counters;
 use super::known::Known;
 use super::schema::{Claim, OpenError};
-use super::{SqliteOptions, apply};
+use super::{SqliteOptions, apply, spaces};
 use crate::model::{Batch, Body, Change, Content, ContentId, Outcome, Principal, Timestamp};
 use crate::store::{StoreError, Ticket};
 use bytes::Bytes;
@@ -164,7 +164,14 @@ impl Writer {
         };
         let weight: usize = batch.changes().iter().map(bytes).sum();
         let is_short = batch.changes().len() <= SHORT_CHANGES_MAX && weight <= SHORT_BYTES_MAX;
-        let (mut job, ticket) = task(weight, move |counters| apply::write(counters, &batch));
+        let queue = self.queue.clone();
+        let (mut job, ticket) = task(weight, move |counters| {
+            let outcomes = apply::write(counters, &batch)?;
+            if counters.take_dying() {
+                bury_later(&queue);
+            }
+            Ok(outcomes)
+        });
         if is_short
             && let Some(mut idle) = self.idle()
             && let Some(committer) = idle.as_mut()
@@ -191,9 +198,11 @@ impl Writer {
         self.submit(0, sweep(self.queue.clone(), content))
     }
 
-    /// Forgets the contents whose sending was cut off when propstore last ended.
+    /// Forgets the contents whose sending was cut off when propstore last ended, and goes on with folders whose deletion
+    /// was.
     pub(super) fn sweep(&self) {
         let queue = self.queue.clone();
+        bury_later(&queue);
         drop(self.submit(0, move |counters| {
             for content in contents::staged(counters.db())? {
                 sweep_later(&queue, content);
@@ -282,6 +291,20 @@ fn sweep(
 /// If there is no room to wait, the content goes when propstore next starts.
 fn sweep_later(queue: &Queue, content: ContentId) {
     let work: Work<()> = Box::new(sweep(queue.clone(), content));
+    let (job, ticket) = task(0, work);
+    drop((queue.offer(job), ticket));
+}
+
+/// Marks a part of what lies in deleted folders, and asks for the rest: it waits its turn behind other writes. If there is
+/// no room to wait, that goes on when propstore next starts.
+fn bury_later(queue: &Queue) {
+    let again = queue.clone();
+    let work: Work<()> = Box::new(move |counters| {
+        if spaces::bury(counters.db())? {
+            bury_later(&again);
+        }
+        Ok(())
+    });
     let (job, ticket) = task(0, work);
     drop((queue.offer(job), ticket));
 }

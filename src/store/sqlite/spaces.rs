@@ -1,0 +1,652 @@
+//! Spaces: what stands above a node, who is enrolled, who has access, which settings count, and what lies in a folder.
+//! What all that means is said in `model::space`.
+
+use super::accounts::{self, add_user};
+use super::counters::Counters;
+use super::known::KnownUsers;
+use super::rows::{self, content, damaged, number, parsed, text, time};
+use super::{heads, pages, permissions};
+use crate::model::{
+    AccessList, Caller, Entries, Entry, Extensions, File, FileEntry, FileOrder, Found, Grantee,
+    Ground, GroupId, Inside, Kept, Level, Listed, NodeId, NodeKind, Place, Property, ResourceId,
+    Revision, Right, Setting, Settings, SpaceGround, SpaceRole, Spaces, Timestamp, UserId, Users,
+};
+use crate::store::StoreError;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+/// A node and what lies above it, from below.
+const LEVELS: &str = "
+    WITH RECURSIVE up (level, id, parent) AS (
+        SELECT 0, id, parent FROM node WHERE id = ?1
+        UNION ALL
+        SELECT level + 1, node.id, node.parent FROM up CROSS JOIN node ON node.id = up.parent
+    )
+    SELECT node.id, node.kind, node.created_by, access.node IS NOT NULL,
+           setting.publish, setting.open, setting.starts_at, setting.ends_at, setting.deadline_at,
+           setting.allow_upload, setting.allow_late, setting.allow_comments, setting.view_all,
+           setting.allow_download, setting.is_link, setting.submitted, node.deleted_at IS NOT NULL
+    FROM up CROSS JOIN node ON node.id = up.id
+    LEFT JOIN access ON access.node = up.id
+    LEFT JOIN setting ON setting.node = up.id
+    ORDER BY up.level";
+
+/// What lies in a space or a folder; contents are left out.
+const CHILDREN: &str = "
+    SELECT node.id, node.kind, node.created_by, access.node IS NOT NULL,
+           setting.publish, setting.open, setting.starts_at, setting.ends_at, setting.deadline_at,
+           setting.allow_upload, setting.allow_late, setting.allow_comments, setting.view_all,
+           setting.allow_download, setting.is_link, setting.submitted,
+           node.uuid, node.parent, node.space, node.created_at,
+           r.name, r.revision, r.type, r.size, r.modified_at, r.modified_by, r.content, NULL
+    FROM node JOIN node_revision AS r ON r.node = node.id AND r.revision = node.revision
+    LEFT JOIN access ON access.node = node.id
+    LEFT JOIN setting ON setting.node = node.id
+    WHERE node.parent = ?1 AND node.kind = ?2 AND node.deleted_at IS NULL
+    ORDER BY node.id";
+
+const ENTRY: &str = "
+    SELECT node.id, node.kind, node.created_by, access.node IS NOT NULL,
+           setting.publish, setting.open, setting.starts_at, setting.ends_at, setting.deadline_at,
+           setting.allow_upload, setting.allow_late, setting.allow_comments, setting.view_all,
+           setting.allow_download, setting.is_link, setting.submitted,
+           node.uuid, node.parent, node.space, node.created_at,
+           r.name, r.revision, r.type, r.size, r.modified_at, r.modified_by, r.content, r.value
+    FROM node JOIN node_revision AS r ON r.node = node.id AND r.revision = node.revision
+    LEFT JOIN access ON access.node = node.id
+    LEFT JOIN setting ON setting.node = node.id
+    WHERE node.id = ?1";
+
+const ENROLLED: &str = "SELECT role FROM enrollment WHERE space = ?1 AND account = ?2";
+
+const ENROLL: &str = "
+    INSERT INTO enrollment (space, account, role) VALUES (?1, ?2, ?3)
+    ON CONFLICT (space, account) DO UPDATE SET role = excluded.role";
+
+const UNENROLL: &str = "DELETE FROM enrollment WHERE space = ?1 AND account = ?2";
+
+/// What an access list says to a user: the own role, the highest of the groups, everybody's.
+const ACCESS: &str = "
+    SELECT (SELECT role FROM access_grant WHERE node = ?1 AND kind = 'user' AND grantee = ?2),
+           (SELECT max(role) FROM access_grant WHERE node = ?1 AND kind = 'group'
+            AND grantee IN (SELECT user_group FROM membership WHERE account = ?2)),
+           public_role, inherits
+    FROM access WHERE node = ?1";
+
+const OWN_ACCESS: &str = "SELECT public_role, inherits FROM access WHERE node = ?1";
+
+const ACCESS_GRANTS: &str =
+    "SELECT kind, grantee, role FROM access_grant WHERE node = ?1 ORDER BY kind DESC, grantee";
+
+const CLEAR_ACCESS: [&str; 2] = [
+    "DELETE FROM access_grant WHERE node = ?1",
+    "DELETE FROM access WHERE node = ?1",
+];
+
+const SET_ACCESS: &str = "INSERT INTO access (node, public_role, inherits) VALUES (?1, ?2, ?3)";
+
+const GRANT_ACCESS: &str =
+    "INSERT INTO access_grant (node, kind, grantee, role) VALUES (?1, ?2, ?3, ?4)";
+
+const IS_FIRST: &str = "
+    SELECT kind = 'space' AND ?2 = (SELECT min(id) FROM node AS child WHERE child.parent = ?1)
+    FROM node WHERE id = ?1";
+
+const SUBMITTED: &str = "
+    INSERT INTO setting (node, submitted) VALUES (?1, 1) ON CONFLICT (node) DO UPDATE SET submitted = 1";
+
+/// The spaces of a database.
+pub(super) struct Tree<'a>(pub(super) &'a Connection);
+
+impl Spaces for Tree<'_> {
+    type Error = StoreError;
+
+    fn levels(&self, node: NodeId) -> Result<Option<Vec<Level>>, StoreError> {
+        let mut statement = self.0.prepare_cached(LEVELS)?;
+        let mut rows = statement.query([node.get()])?;
+        let mut levels = Vec::new();
+        while let Some(row) = rows.next()? {
+            if row.get(16)? {
+                return Ok(None);
+            }
+            levels.push(level(row)?);
+        }
+        Ok((!levels.is_empty()).then_some(levels))
+    }
+
+    fn enrolled(&self, space: NodeId, user: UserId) -> Result<Option<SpaceRole>, StoreError> {
+        let mut statement = self.0.prepare_cached(ENROLLED)?;
+        let mut rows = statement.query([space.get(), user.get()])?;
+        rows.next()?
+            .map(|row| number(row, 0, SpaceRole::of_number))
+            .transpose()
+    }
+
+    fn access(&self, folder: NodeId, user: UserId) -> Result<Listed, StoreError> {
+        let mut statement = self.0.prepare_cached(ACCESS)?;
+        let mut rows = statement.query([folder.get(), user.get()])?;
+        let Some(row) = rows.next()? else {
+            return Ok(Listed::default());
+        };
+        Ok(Listed {
+            user: role(row, 0)?,
+            group: role(row, 1)?,
+            public: role(row, 2)?,
+            inherits: row.get::<_, Option<i64>>(3)?.and_then(NodeId::new),
+        })
+    }
+}
+
+fn role(row: &Row<'_>, column: usize) -> Result<Option<SpaceRole>, StoreError> {
+    match row.get::<_, Option<i64>>(column)? {
+        Some(_) => number(row, column, SpaceRole::of_number).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The first columns of [`LEVELS`] and the others.
+fn level(row: &Row<'_>) -> Result<Level, StoreError> {
+    let moment = |column| {
+        Ok::<_, StoreError>(
+            row.get::<_, Option<i64>>(column)?
+                .map(Timestamp::from_millis),
+        )
+    };
+    Ok(Level {
+        id: number(row, 0, NodeId::new)?,
+        kind: rows::node_kind(row, 1)?,
+        maker: number(row, 2, UserId::new)?,
+        has_access: row.get(3)?,
+        settings: Settings {
+            publish: row.get(4)?,
+            open: row.get(5)?,
+            starts_at: moment(6)?,
+            ends_at: moment(7)?,
+            deadline_at: moment(8)?,
+            allow_upload: row.get(9)?,
+            allow_late: row.get(10)?,
+            allow_comments: row.get(11)?,
+            view_all: row.get(12)?,
+            allow_download: row.get(13)?,
+            is_link: row.get(14)?,
+            submitted: row.get::<_, Option<bool>>(15)?.unwrap_or_default(),
+        },
+    })
+}
+
+/// An entry, and the level that it is.
+fn entry(row: &Row<'_>) -> Result<(Entry, Level), StoreError> {
+    let level = level(row)?;
+    let parent = row.get::<_, Option<i64>>(17)?.and_then(NodeId::new);
+    let entry = Entry {
+        id: level.id,
+        uuid: parsed(row, 16)?,
+        kind: level.kind,
+        name: parsed(row, 20)?,
+        parent,
+        space: row.get::<_, Option<i64>>(18)?.and_then(NodeId::new),
+        created_at: time(row, 19)?,
+        created_by: level.maker,
+        file: None,
+    };
+    let file = if level.kind == NodeKind::File {
+        Some(FileEntry {
+            file: File {
+                id: entry.id,
+                uuid: entry.uuid,
+                parent: parent
+                    .ok_or_else(|| damaged(format!("the file {} lies nowhere", entry.id)))?,
+                name: entry.name.clone(),
+                revision: number(row, 21, Revision::new)?,
+                content: content(row, [22, 23, 26, 27])?,
+                modified_at: time(row, 24)?,
+                modified_by: number(row, 25, UserId::new)?,
+            },
+            is_link: level.settings.is_link == Some(true),
+            may_download: true,
+        })
+    } else {
+        None
+    };
+    Ok((Entry { file, ..entry }, level))
+}
+
+/// Says whether the one who asks may download a file.
+fn judge_download(entry: &mut Entry, level: &Level, role: Option<SpaceRole>) {
+    if let Some(file) = &mut entry.file {
+        let is_staff = role.is_some_and(SpaceRole::is_staff);
+        file.may_download = is_staff || level.settings.allow_download != Some(false);
+    }
+}
+
+/// A space, folder or file.
+pub(super) fn entry_view(
+    db: &Connection,
+    known: &KnownUsers,
+    caller: &Caller,
+    id: NodeId,
+) -> Result<Entries, StoreError> {
+    let place = rows::readable_place(db, caller, ResourceId::Node(id))?;
+    let mut statement = db.prepare_cached(ENTRY)?;
+    let mut rows = statement.query([id.get()])?;
+    let row = rows
+        .next()?
+        .ok_or_else(|| damaged(format!("the node {id} has no revision")))?;
+    let (mut entry, level) = entry(row)?;
+    // Outside of spaces only administrators get here.
+    let role = place
+        .space
+        .map_or(Some(SpaceRole::Owner), |ground| ground.role);
+    judge_download(&mut entry, &level, role);
+    let mut users = Users::new();
+    add_user(db, known, &mut users, entry.created_by)?;
+    Ok(Entries {
+        entries: vec![entry],
+        users,
+    })
+}
+
+/// The folders or files in a space or a folder.
+pub(super) fn entries(
+    db: &Connection,
+    known: &KnownUsers,
+    caller: &Caller,
+    of: NodeId,
+    kind: NodeKind,
+) -> Result<Entries, StoreError> {
+    let place = rows::readable_place(db, caller, ResourceId::Node(of))?;
+    let inside = match place.space {
+        Some(ground) => Some(Inside::new(&Tree(db), caller, ground, of)?),
+        None => None,
+    };
+    let mut statement = db.prepare_cached(CHILDREN)?;
+    let mut rows = statement.query(params![of.get(), kind.name()])?;
+    let mut all = Entries {
+        entries: Vec::new(),
+        users: Users::new(),
+    };
+    while let Some(row) = rows.next()? {
+        let (mut entry, level) = entry(row)?;
+        if let Some(inside) = &inside {
+            let ground = inside.ground(&Tree(db), level)?;
+            if !permissions::may(caller, Ground::Space(ground), Right::Read) {
+                continue;
+            }
+            judge_download(&mut entry, &level, ground.role);
+        }
+        add_user(db, known, &mut all.users, entry.created_by)?;
+        all.entries.push(entry);
+    }
+    if kind == NodeKind::File {
+        let order = setting(db, of, Setting::SortFilesBy)?;
+        all.sort(FileOrder::of(order.as_ref().map(|order| &order.content)));
+    }
+    Ok(all)
+}
+
+/// The property that a setting of a node is.
+fn setting(
+    db: &Connection,
+    node: NodeId,
+    setting: Setting,
+) -> Result<Option<Property>, StoreError> {
+    let Some(name) = setting.property() else {
+        return Ok(None);
+    };
+    let mut found = heads::read(db, ResourceId::Node(node), &name)?;
+    if let Some(property) = &mut found {
+        rows::show(db, &mut property.content, u64::MAX)?;
+    }
+    Ok(found)
+}
+
+/// What somebody meets who submits a file to a folder.
+pub(super) fn submission(db: &Connection, folder: NodeId) -> Result<Found, StoreError> {
+    let Some(level) = Tree(db)
+        .levels(folder)?
+        .unwrap_or_default()
+        .first()
+        .copied()
+    else {
+        return Ok(Found::Nothing);
+    };
+    let [types, groups] = Extensions::SETTINGS;
+    let (types, groups) = (setting(db, folder, types)?, setting(db, folder, groups)?);
+    let contents = [&types, &groups].map(|found| found.as_ref().map(|found| &found.content));
+    Ok(Found::Submission {
+        extensions: Extensions::of(contents),
+        deadline: level.settings.deadline_at,
+    })
+}
+
+/// Whether a folder is the first one of its space.
+pub(super) fn is_first(
+    db: &Connection,
+    parent: Option<NodeId>,
+    folder: NodeId,
+) -> Result<bool, StoreError> {
+    let Some(parent) = parent else {
+        return Ok(false);
+    };
+    let mut statement = db.prepare_cached(IS_FIRST)?;
+    Ok(statement.query_row([parent.get(), folder.get()], |row| row.get(0))?)
+}
+
+/// Writes what a property sets that is a setting.
+pub(super) fn keep(db: &Connection, place: &Place, property: &Property) -> Result<(), StoreError> {
+    let Some(setting) = setting_of(place, property) else {
+        return Ok(());
+    };
+    set(db, place, setting, Kept::of(setting, &property.content))
+}
+
+/// Takes back what a property has set that was a setting.
+pub(super) fn forget(
+    db: &Connection,
+    place: &Place,
+    property: &Property,
+) -> Result<(), StoreError> {
+    match setting_of(place, property) {
+        Some(setting) => set(db, place, setting, None),
+        None => Ok(()),
+    }
+}
+
+fn setting_of(place: &Place, property: &Property) -> Option<Setting> {
+    Setting::of(place.kind?, property.key.name.as_str())
+}
+
+fn set(
+    db: &Connection,
+    place: &Place,
+    setting: Setting,
+    kept: Option<Kept>,
+) -> Result<(), StoreError> {
+    let Some(sql) = set_sql(setting) else {
+        return Ok(());
+    };
+    let value = kept.map(|kept| match kept {
+        Kept::Flag(flag) => i64::from(flag),
+        Kept::Moment(moment) => moment.millis(),
+    });
+    db.prepare_cached(sql)?
+        .execute(params![place.resource.key(), value])?;
+    Ok(())
+}
+
+macro_rules! set {
+    ($column:literal) => {
+        Some(concat!(
+            "INSERT INTO setting (node, ",
+            $column,
+            ") VALUES (?1, ?2) ON CONFLICT (node) DO UPDATE SET ",
+            $column,
+            " = excluded.",
+            $column
+        ))
+    };
+}
+
+const fn set_sql(setting: Setting) -> Option<&'static str> {
+    match setting {
+        Setting::Publish => set!("publish"),
+        Setting::Open => set!("open"),
+        Setting::StartDate => set!("starts_at"),
+        Setting::EndDate => set!("ends_at"),
+        Setting::SubmissionDeadline => set!("deadline_at"),
+        Setting::AllowUpload => set!("allow_upload"),
+        Setting::AllowLateSubmission => set!("allow_late"),
+        Setting::AllowComments => set!("allow_comments"),
+        Setting::ViewAll => set!("view_all"),
+        Setting::AllowDownload => set!("allow_download"),
+        Setting::Url => set!("is_link"),
+        Setting::FeedbackReleaseDate
+        | Setting::SortFilesBy
+        | Setting::AllowAnnotate
+        | Setting::UploadDisplayOption
+        | Setting::FolderScore
+        | Setting::AllowedFileType
+        | Setting::AllowedSubmissionFileTypes
+        | Setting::Description
+        | Setting::IsCompulsory
+        | Setting::IsLate
+        | Setting::Comment => None,
+    }
+}
+
+/// Notes that a file was submitted.
+pub(super) fn submitted(db: &Connection, file: NodeId) -> Result<(), StoreError> {
+    db.prepare_cached(SUBMITTED)?.execute([file.get()])?;
+    Ok(())
+}
+
+/// What somebody meets who enrolls an account.
+pub(super) fn found_account(
+    db: &Connection,
+    space: NodeId,
+    login: &str,
+) -> Result<Found, StoreError> {
+    // Nobody signs in as the anonymous one.
+    let account = accounts::account(db, login)?;
+    let Some(account) = account.filter(|account| account.user.id != UserId::ANONYMOUS) else {
+        return Ok(Found::Nothing);
+    };
+    let role = Tree(db).enrolled(space, account.user.id)?;
+    Ok(Found::Account(account.user, role))
+}
+
+/// Enrolls somebody in a space; without a role: not any more.
+pub(super) fn enroll(
+    db: &Connection,
+    space: NodeId,
+    user: UserId,
+    role: Option<SpaceRole>,
+) -> Result<(), StoreError> {
+    match role {
+        Some(role) => {
+            db.prepare_cached(ENROLL)?
+                .execute([space.get(), user.get(), role.number()])?
+        }
+        None => db
+            .prepare_cached(UNENROLL)?
+            .execute([space.get(), user.get()])?,
+    };
+    Ok(())
+}
+
+/// What somebody meets who says who has access to a folder.
+pub(super) fn found_access(
+    db: &Connection,
+    folder: NodeId,
+    access: &AccessList,
+) -> Result<Found, StoreError> {
+    let grantees = access.grants.iter().map(|&(grantee, _)| grantee);
+    if let Some(unknown) = permissions::unknown(db, grantees)? {
+        return Ok(Found::Unknown(unknown));
+    }
+    let tree = Tree(db);
+    let space = |levels: Option<Vec<Level>>| levels.and_then(|levels| levels.last().copied());
+    let own = space(tree.levels(folder)?);
+    // Where access follows from, step by step: never from where it began.
+    let mut next = access.inherits;
+    while let Some(from) = next {
+        let Some(levels) = tree
+            .levels(from)?
+            .filter(|levels| space(Some(levels.clone())) == own)
+        else {
+            return Ok(Found::BadInheritance);
+        };
+        if levels
+            .first()
+            .is_some_and(|level| level.kind == NodeKind::File)
+        {
+            return Ok(Found::BadInheritance);
+        }
+        let Some(listed) = levels
+            .iter()
+            .find(|level| level.has_access || level.id == folder)
+        else {
+            break;
+        };
+        if listed.id == folder {
+            return Ok(Found::BadInheritance);
+        }
+        next = tree.access(listed.id, UserId::ADMIN)?.inherits;
+    }
+    Ok(Found::Nothing)
+}
+
+/// The access list of a folder as the log has it.
+pub(super) type LoggedAccess = (Option<i64>, Option<i64>, Vec<(&'static str, i64, i64)>);
+
+/// The access list of a folder itself.
+pub(super) fn own_access(
+    db: &Connection,
+    folder: NodeId,
+) -> Result<Option<LoggedAccess>, StoreError> {
+    let mut statement = db.prepare_cached(OWN_ACCESS)?;
+    let row = statement.query_row([folder.get()], |row| Ok((row.get(0)?, row.get(1)?)));
+    let Some((public, inherits)) = row.optional()? else {
+        return Ok(None);
+    };
+    let mut statement = db.prepare_cached(ACCESS_GRANTS)?;
+    let mut rows = statement.query([folder.get()])?;
+    let mut grants = Vec::new();
+    while let Some(row) = rows.next()? {
+        let grantee = match text(row, 0)? {
+            "user" => Grantee::User(number(row, 1, UserId::new)?),
+            "group" => Grantee::Group(number(row, 1, GroupId::new)?),
+            other => return Err(damaged(format!("access for a '{other}'"))),
+        };
+        let (kind, id) = permissions::columns(grantee);
+        grants.push((kind, id, row.get(2)?));
+    }
+    Ok(Some((public, inherits, grants)))
+}
+
+/// Replaces the access list of a folder.
+pub(super) fn set_access(
+    db: &Connection,
+    folder: NodeId,
+    access: Option<&AccessList>,
+) -> Result<(), StoreError> {
+    for sql in CLEAR_ACCESS {
+        db.prepare_cached(sql)?.execute([folder.get()])?;
+    }
+    let Some(access) = access else {
+        return Ok(());
+    };
+    db.prepare_cached(SET_ACCESS)?.execute(params![
+        folder.get(),
+        access.public.map(SpaceRole::number),
+        access.inherits.map(NodeId::get),
+    ])?;
+    let mut statement = db.prepare_cached(GRANT_ACCESS)?;
+    for (grantee, role) in &access.grants {
+        let (kind, id) = permissions::columns(*grantee);
+        statement.execute(params![folder.get(), kind, id, role.number()])?;
+    }
+    Ok(())
+}
+
+/// What somebody meets at a node inside of a space.
+pub(super) fn ground(
+    db: &Connection,
+    caller: &Caller,
+    node: NodeId,
+) -> Result<Option<SpaceGround>, StoreError> {
+    SpaceGround::of(&Tree(db), caller, node)
+}
+
+/// Puts a folder to those whose contents are still to be marked as deleted.
+pub(super) fn begin_dying(
+    counters: &Counters<'_>,
+    folder: NodeId,
+    at: Timestamp,
+    by: UserId,
+) -> Result<(), StoreError> {
+    let row = params![folder.get(), at.millis(), by.get()];
+    counters.db().prepare_cached(BEGIN_DYING)?.execute(row)?;
+    counters.something_dies();
+    Ok(())
+}
+
+const BEGIN_DYING: &str =
+    "INSERT INTO dying (node, at, by) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+
+const NEXT_DYING: &str = "SELECT node, at, by, swept FROM dying LIMIT 1";
+
+const SWEPT: &str = "UPDATE dying SET swept = ?2 WHERE node = ?1";
+
+const END_DYING: &str = "DELETE FROM dying WHERE node = ?1";
+
+const LIVE_CHILDREN: &str =
+    "SELECT id, kind FROM node WHERE parent = ?1 AND deleted_at IS NULL LIMIT ?2";
+
+const BURY: &str = "UPDATE node SET deleted_at = ?2, deleted_by = ?3 WHERE id = ?1";
+
+/// How many nodes are marked in one go.
+const BURIED_MAX: usize = 64;
+
+/// A folder that is in the table `dying`.
+struct Dying {
+    folder: NodeId,
+    at: i64,
+    by: i64,
+    /// Of the rows of its heads, those up to this one are out of the index of pages by properties.
+    swept: Option<String>,
+}
+
+/// Marks some of what lies below a deleted folder as deleted, and takes it out of the index of pages by properties.
+/// Whether there is more.
+pub(super) fn bury(db: &Connection) -> Result<bool, StoreError> {
+    let mut left = BURIED_MAX;
+    while left > 0 {
+        let mut statement = db.prepare_cached(NEXT_DYING)?;
+        let mut rows = statement.query([])?;
+        let Some(row) = rows.next()? else {
+            return Ok(false);
+        };
+        let dying = Dying {
+            folder: number(row, 0, NodeId::new)?,
+            at: row.get(1)?,
+            by: row.get(2)?,
+            swept: row.get(3)?,
+        };
+        drop(rows);
+        left = left.saturating_sub(1 + bury_children(db, &dying, left)?);
+    }
+    Ok(true)
+}
+
+/// Marks so many of what lies in a folder; if there is no more, goes on with the names of its properties. How many.
+fn bury_children(db: &Connection, dying: &Dying, max: usize) -> Result<usize, StoreError> {
+    let folder = dying.folder.get();
+    let mut statement = db.prepare_cached(LIVE_CHILDREN)?;
+    let children: Vec<(i64, String)> = statement
+        .query_map(
+            params![folder, i64::try_from(max).unwrap_or(i64::MAX)],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?
+        .collect::<Result<_, _>>()?;
+    for (id, kind) in &children {
+        let row = params![id, dying.at, dying.by];
+        db.prepare_cached(BURY)?.execute(row)?;
+        if kind != NodeKind::File.name() {
+            db.prepare_cached(BEGIN_DYING)?.execute(row)?;
+        }
+    }
+    if !children.is_empty() {
+        return Ok(children.len());
+    }
+    let swept = dying.swept.as_deref();
+    let Some((first, names)) = heads::names_after(db, ResourceId::Node(dying.folder), swept)?
+    else {
+        db.prepare_cached(END_DYING)?.execute([folder])?;
+        return Ok(0);
+    };
+    for name in &names {
+        pages::remove_name(db, dying.folder, name)?;
+    }
+    db.prepare_cached(SWEPT)?.execute(params![folder, first])?;
+    Ok(names.len())
+}
