@@ -6,36 +6,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-bin=${1:-}
-if [ -z "$bin" ]; then
-    cargo build --quiet --release
-    bin=${CARGO_TARGET_DIR:-target}/release/propstore
-fi
-
-work=$(mktemp -d)
-server=
-finish() {
-    [ -z "$server" ] || kill "$server" 2>/dev/null || true
-    [ -z "$server" ] || wait "$server" 2>/dev/null || true
-    rm -rf "$work"
-}
-trap finish EXIT
-
-say() { printf '\n== %s\n' "$*"; }
+. examples/server.sh
 
 say "Start a server on an empty database"
-export PROPSTORE_ADMIN_PASSWORD=quick-start
-mkfifo "$work/log"
-"$bin" serve --db "$work/propstore.db" --listen 127.0.0.1:0 >"$work/out" 2>"$work/log" &
-server=$!
-# It says where it listens as soon as it can serve. The rest of its log is read to the end, so that it can go on writing.
-exec 3<"$work/log"
-address=
-while read -r line <&3; do
-    case $line in *"listening on "*) address=${line##*listening on } && break ;; esac
-done
-[ -n "$address" ] || { echo "the server did not start" >&2; exit 1; }
-cat <&3 >/dev/null &
+start "$@"
 api="$address/@api/deki"
 echo "$api"
 
@@ -78,7 +52,4 @@ curl "${as_admin[@]}" "${xml[@]}" -T "$work/properties.xml" -i "$api/files/$file
 echo
 
 say "Stop the server"
-kill "$server"
-wait "$server"
-server=
-echo "stopped with status 0"
+stop
