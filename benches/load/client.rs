@@ -32,7 +32,7 @@ pub(crate) struct Connection {
     received: Vec<u8>,
 }
 
-/// The body of an answer with status 200.
+/// The body of an answer that says yes.
 pub(crate) type Body<'a> = &'a [u8];
 
 impl Connection {
@@ -88,9 +88,29 @@ impl Connection {
         self.exchange().with_context(|| format!("PUT {path}"))
     }
 
+    /// Any request, to any path of any protocol.
+    pub(crate) fn request(
+        &mut self,
+        method: &str,
+        path: &str,
+        media_type: &str,
+        body: &[u8],
+    ) -> Result<Body<'_>> {
+        self.begin_at(method, "", path);
+        let length = body.len();
+        let fields = format!("Content-Type: {media_type}\r\nContent-Length: {length}\r\n\r\n");
+        self.sent.extend_from_slice(fields.as_bytes());
+        self.sent.extend_from_slice(body);
+        self.exchange().with_context(|| format!("{method} {path}"))
+    }
+
     fn begin(&mut self, method: &str, path: &str) {
+        self.begin_at(method, API, path);
+    }
+
+    fn begin_at(&mut self, method: &str, api: &str, path: &str) {
         self.sent.clear();
-        let parts = [method, " ", API, path, " HTTP/1.1\r\n", &self.fields];
+        let parts = [method, " ", api, path, " HTTP/1.1\r\n", &self.fields];
         for part in parts {
             self.sent.extend_from_slice(part.as_bytes());
         }
@@ -121,7 +141,7 @@ impl Connection {
         }
         self.stream.read_exact(&mut self.received[filled..end])?;
         let body = &self.received[body..end];
-        if status != 200 {
+        if !matches!(status, 200 | 201 | 204) {
             let shown = &body[..body.len().min(ERROR_BYTES)];
             bail!("status {status}: {}", String::from_utf8_lossy(shown));
         }
@@ -146,6 +166,10 @@ fn read_head(head: &[u8]) -> Result<(u16, usize)> {
         .next()
         .and_then(|line| line.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok())
         .with_context(|| format!("not the head of an answer: {head}"))?;
+    // What has no content does not say its length either.
+    if status == 204 {
+        return Ok((status, 0));
+    }
     let length = lines
         .filter_map(|line| line.split_once(':'))
         .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))

@@ -37,6 +37,7 @@ mod open;
 mod report;
 mod server;
 mod stalls;
+mod tree;
 mod worker;
 
 use anyhow::Result;
@@ -102,6 +103,8 @@ enum Scenario {
     Open,
     /// Writing at a fixed rate beside a large upload, a long list, and over many checkpoints
     Stalls,
+    /// Writing at a fixed rate while a folder with 100,000 nodes below it is deleted
+    Tree,
     /// Batches of 1 to 1,000 properties
     Batch,
     /// A resource that grows to 100,000 properties
@@ -138,6 +141,7 @@ fn run(options: Options) -> Result<usize> {
             Scenario::Closed => closed::closed(&mut bench),
             Scenario::Open => open::open(&mut bench),
             Scenario::Stalls => stalls::stalls(&mut bench),
+            Scenario::Tree => tree::tree(&mut bench),
             Scenario::Batch => closed::batch(&mut bench),
             Scenario::Resource => growth::resource(&mut bench),
             Scenario::Store => growth::store(&mut bench),

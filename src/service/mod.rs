@@ -214,7 +214,11 @@ impl Service {
         *response.status_mut() = answer.status;
         *response.headers_mut() = answer.headers;
         let headers = response.headers_mut();
-        if answer.status != StatusCode::NOT_MODIFIED {
+        // What is not sent has no length here (RFC 9110 §8.6).
+        if !matches!(
+            answer.status,
+            StatusCode::NOT_MODIFIED | StatusCode::NO_CONTENT
+        ) {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         }
         headers
