@@ -250,7 +250,7 @@ impl Exchange<'_> {
                     .await?;
                 reply(changed)
             }
-            People::Group { id, reply } => reply(self.told(store.group(id).await)?),
+            People::Group { id, reply } => reply(self.told(store.group(caller, id).await)?),
             People::Groups { reply } => reply(self.told(store.groups().await)?),
             People::AddGroup {
                 space,

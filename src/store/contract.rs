@@ -1901,12 +1901,12 @@ fn a_group_has_rights_as_long_as_somebody_is_in_it() {
             refusal(client.group("wRITERS ", &[])),
             Refusal::GroupNameTaken("wRITERS ".to_owned())
         );
-        let group = wait(client.store.group(group)).unwrap();
+        let group = wait(client.store.group(&client.caller(), group)).unwrap();
         assert_eq!((group.name.as_str(), group.members.len()), ("Writers", 0));
         assert_eq!(wait(client.store.groups()).unwrap(), [group]);
         let other = GroupId::new(7).unwrap();
         assert_eq!(
-            refusal(wait(client.store.group(other))),
+            refusal(wait(client.store.group(&client.caller(), other))),
             Refusal::NoSuchGroup
         );
         assert_eq!(

@@ -1091,8 +1091,14 @@ impl Store for Memory {
         self.answer(|state| state.change_user(by, user, change))
     }
 
-    fn group(&self, id: GroupId) -> Ticket<Group> {
-        self.answer(|state| Ok(state.groups.get(&id).ok_or(Refusal::NoSuchGroup)?.clone()))
+    fn group(&self, caller: &Caller, id: GroupId) -> Ticket<Group> {
+        self.answer(|state| {
+            let group = state.groups.get(&id).ok_or(Refusal::NoSuchGroup)?;
+            if let Some(space) = group.space {
+                state.readable(caller, ResourceId::Node(space))?;
+            }
+            Ok(group.clone())
+        })
     }
 
     fn groups(&self) -> Ticket<Vec<Group>> {

@@ -119,8 +119,8 @@ pub trait Store: Send + Sync {
     /// Changes what is known of an account.
     fn change_user(&self, by: &Principal, user: UserId, change: UserChange) -> Ticket<Arc<User>>;
 
-    /// The group of this number.
-    fn group(&self, id: GroupId) -> Ticket<Group>;
+    /// The group of this number. One of a space is for those who may read there.
+    fn group(&self, caller: &Caller, id: GroupId) -> Ticket<Group>;
 
     /// All groups, by number.
     fn groups(&self) -> Ticket<Vec<Group>>;

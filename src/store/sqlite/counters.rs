@@ -25,6 +25,7 @@ pub(super) struct Counters<'a> {
     last_log_id: Cell<Option<i64>>,
     memory_is_old: Cell<bool>,
     has_dying: Cell<bool>,
+    cache_is_full: Cell<bool>,
     /// Who asked last, as the account is now.
     principal: RefCell<Option<Principal>>,
 }
@@ -38,6 +39,7 @@ impl<'a> Counters<'a> {
             last_log_id: Cell::new(None),
             memory_is_old: Cell::new(false),
             has_dying: Cell::new(false),
+            cache_is_full: Cell::new(false),
             principal: RefCell::new(None),
         }
     }
@@ -112,6 +114,16 @@ impl<'a> Counters<'a> {
     /// Whether [`Counters::something_dies`] was called since this was last asked.
     pub(super) fn take_dying(&self) -> bool {
         self.has_dying.take()
+    }
+
+    /// Says that a piece of a content was written, so that the cache of pages is full of what nobody will ask for again.
+    pub(super) fn fill_cache(&self) {
+        self.cache_is_full.set(true);
+    }
+
+    /// Whether [`Counters::fill_cache`] was called.
+    pub(super) fn cache_is_full(&self) -> bool {
+        self.cache_is_full.get()
     }
 
     /// Whether [`Counters::outdate_memory`] was called.

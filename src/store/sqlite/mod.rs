@@ -286,8 +286,15 @@ impl Store for Sqlite {
         })
     }
 
-    fn group(&self, id: GroupId) -> Ticket<Group> {
-        self.readers.look_up(move |db| groups::group(db, id))
+    fn group(&self, caller: &Caller, id: GroupId) -> Ticket<Group> {
+        let caller = caller.clone();
+        self.readers.look_up(move |db| {
+            let group = groups::group(db, id)?;
+            if let Some(space) = group.space {
+                rows::readable(db, &caller, ResourceId::Node(space))?;
+            }
+            Ok(group)
+        })
     }
 
     fn groups(&self) -> Ticket<Vec<Group>> {

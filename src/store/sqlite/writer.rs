@@ -190,6 +190,7 @@ impl Writer {
 
     pub(super) fn append(&self, content: ContentId, seq: u32, bytes: Bytes) -> Ticket<()> {
         self.submit(bytes.len(), move |counters| {
+            counters.fill_cache();
             contents::append(counters.db(), content, seq, &bytes)
         })
     }
@@ -484,6 +485,12 @@ impl Committer {
             && let Err(error) = run(db, "ROLLBACK")
         {
             tracing::error!(%error, "a transaction could not be rolled back");
+        }
+        // Else a large file would fill the cache with its bytes, and memory with the cache.
+        if counters.cache_is_full()
+            && let Err(error) = db.release_memory()
+        {
+            tracing::warn!(%error, "the cache could not be emptied");
         }
         // Before anybody is answered. A COMMIT that failed may have been made all the same.
         if done.is_err() || counters.memory_is_old() {
