@@ -61,9 +61,9 @@ pub enum Command {
     Enroll(people::EnrollArgs),
 }
 
-/// The flags of `serve`.
+/// Which database.
 #[derive(Args, Clone, Debug)]
-pub struct Serve {
+pub struct Database {
     /// The database file
     #[arg(
         long,
@@ -72,6 +72,14 @@ pub struct Serve {
         value_name = "FILE"
     )]
     pub db: PathBuf,
+}
+
+/// The flags of `serve`.
+#[derive(Args, Clone, Debug)]
+pub struct Serve {
+    /// The database.
+    #[command(flatten)]
+    pub database: Database,
 
     /// The address to listen on; port 0 takes a free one
     #[arg(
@@ -192,9 +200,12 @@ async fn serve(options: Serve) -> Result<(), CliError> {
             at: now(),
         })
     };
-    let store: Arc<dyn Store> = Arc::new(Sqlite::open(&SqliteOptions::new(&options.db), setup)?);
+    let store: Arc<dyn Store> = Arc::new(Sqlite::open(
+        &SqliteOptions::new(&options.database.db),
+        setup,
+    )?);
     if let Some(password) = &told {
-        tracing::info!(db = %options.db.display(), "made a new database with the account admin");
+        tracing::info!(db = %options.database.db.display(), "made a new database with the account admin");
         if let FirstPassword::Random(password) = password {
             print(&format!(
                 "The password of admin is {password} (it is shown only this once)"

@@ -1,7 +1,7 @@
 //! Setting up people and spaces from the command line, in a database that nobody serves at the time. What is made here is
 //! made by the functions that requests go through (`dialects-common.md` §5).
 
-use super::{CliError, print};
+use super::{CliError, Database, print};
 use crate::auth::Hasher;
 use crate::model::{
     Access, Batch, Done, Edit, Enroll, NewSpace, NodeId, NodeName, Outcome, Principal, Refusal,
@@ -12,25 +12,11 @@ use crate::service::{self, now};
 use crate::store::{OpenError, Sqlite, SqliteOptions, Store, StoreError};
 use clap::Args;
 use std::io;
-use std::path::PathBuf;
 use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
 
 /// The environment variable with the password of a new account.
 const USER_PASSWORD: &str = "PROPSTORE_USER_PASSWORD";
-
-/// Which database.
-#[derive(Args, Clone, Debug)]
-pub struct Database {
-    /// The database file
-    #[arg(
-        long,
-        env = "PROPSTORE_DB",
-        default_value = "propstore.db",
-        value_name = "FILE"
-    )]
-    pub db: PathBuf,
-}
 
 /// The flags of `user`.
 #[derive(Args, Clone, Debug)]

@@ -24,7 +24,7 @@ use crate::model::{
     Timestamp, User, UserChange, UserId, Users,
 };
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, header};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -474,6 +474,19 @@ pub struct Shown {
     pub entry: Entry,
     /// Who made it.
     pub users: Users,
+}
+
+/// The header fields that an answer has for the sake of a fault, besides those that each dialect says in its own way.
+fn with_fault(answer: Answer, fault: &Fault) -> Answer {
+    let answer = if let Fault::RangeNotSatisfiable { size } = fault {
+        answer.with(header::CONTENT_RANGE, format!("bytes */{size}"))
+    } else {
+        answer
+    };
+    match fault.retry_secs() {
+        Some(secs) => answer.with(header::RETRY_AFTER, secs.to_string()),
+        None => answer,
+    }
 }
 
 /// An account to be made.

@@ -82,30 +82,18 @@ pub enum Found {
 
 impl Found {
     fn property(&self) -> Option<&Property> {
-        match self {
-            Found::Property(head) => Some(head),
-            Found::Nothing
-            | Found::File { .. }
-            | Found::Page { .. }
-            | Found::Unknown(_)
-            | Found::Folder { .. }
-            | Found::Submission { .. }
-            | Found::Account(..)
-            | Found::BadInheritance => None,
+        if let Found::Property(head) = self {
+            Some(head)
+        } else {
+            None
         }
     }
 
     fn file(&self) -> Option<&File> {
-        match self {
-            Found::File { file, .. } => Some(file),
-            Found::Nothing
-            | Found::Property(_)
-            | Found::Page { .. }
-            | Found::Unknown(_)
-            | Found::Folder { .. }
-            | Found::Submission { .. }
-            | Found::Account(..)
-            | Found::BadInheritance => None,
+        if let Found::File { file, .. } = self {
+            Some(file)
+        } else {
+            None
         }
     }
 }

@@ -23,7 +23,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-use super::{Credentials, Dialect, NamePassword, Plan, TokenSource};
+use super::{Credentials, Dialect, NamePassword, Plan, TokenSource, with_fault};
 use crate::config::Limits;
 use crate::fault::Fault;
 use crate::http::{Answer, AnswerBody, Head, Preference, preference, text_of, unquoted};
@@ -72,13 +72,7 @@ impl Dialect for MindTouch {
         if let Fault::MethodNotAllowed(methods) = fault {
             answer = answer.with(header::ALLOW, methods.join(","));
         }
-        if let Fault::RangeNotSatisfiable { size } = fault {
-            answer = answer.with(header::CONTENT_RANGE, format!("bytes */{size}"));
-        }
-        if let Some(secs) = fault.retry_secs() {
-            answer = answer.with(header::RETRY_AFTER, secs.to_string());
-        }
-        answer
+        with_fault(answer, fault)
     }
 
     fn shape(&self, head: &Head, mut answer: Answer) -> Answer {

@@ -2,6 +2,7 @@
 
 use super::route::Route;
 use super::{CHALLENGE, JSON, response};
+use crate::dialect::with_fault;
 use crate::fault::Fault;
 use crate::http::{Answer, Head};
 use crate::model::{Denied, Refusal};
@@ -46,13 +47,7 @@ pub(super) fn answer(head: &Head, fault: &Fault) -> Answer {
     if let Fault::MethodNotAllowed(methods) = fault {
         answer = answer.with(header::ALLOW, methods.join(", "));
     }
-    if let Fault::RangeNotSatisfiable { size } = fault {
-        answer = answer.with(header::CONTENT_RANGE, format!("bytes */{size}"));
-    }
-    if let Some(secs) = fault.retry_secs() {
-        answer = answer.with(header::RETRY_AFTER, secs.to_string());
-    }
-    answer
+    with_fault(answer, fault)
 }
 
 fn of_fault(head: &Head, fault: &Fault) -> No {

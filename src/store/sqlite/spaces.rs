@@ -14,47 +14,54 @@ use crate::model::{
 use crate::store::StoreError;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+/// The columns of a [`Level`], of node, access and setting.
+macro_rules! level {
+    () => {
+        "node.id, node.kind, node.created_by, access.node IS NOT NULL, setting.publish, setting.open,
+         setting.starts_at, setting.ends_at, setting.deadline_at, setting.allow_upload, setting.allow_late,
+         setting.allow_comments, setting.view_all, setting.allow_download, setting.is_link, setting.submitted"
+    };
+}
+
+/// The columns of an [`Entry`] behind those, and where they come from.
+macro_rules! entry {
+    ($value:literal) => {
+        concat!(
+            "SELECT ",
+            level!(),
+            ", node.uuid, node.parent, node.space, node.created_at, r.name, r.revision, r.type, r.size,
+               r.modified_at, r.modified_by, r.content, ",
+            $value,
+            " FROM node JOIN node_revision AS r ON r.node = node.id AND r.revision = node.revision
+              LEFT JOIN access ON access.node = node.id
+              LEFT JOIN setting ON setting.node = node.id "
+        )
+    };
+}
+
 /// A node and what lies above it, from below.
-const LEVELS: &str = "
-    WITH RECURSIVE up (level, id, parent) AS (
+const LEVELS: &str = concat!(
+    "WITH RECURSIVE up (level, id, parent) AS (
         SELECT 0, id, parent FROM node WHERE id = ?1
         UNION ALL
         SELECT level + 1, node.id, node.parent FROM up CROSS JOIN node ON node.id = up.parent
     )
-    SELECT node.id, node.kind, node.created_by, access.node IS NOT NULL,
-           setting.publish, setting.open, setting.starts_at, setting.ends_at, setting.deadline_at,
-           setting.allow_upload, setting.allow_late, setting.allow_comments, setting.view_all,
-           setting.allow_download, setting.is_link, setting.submitted, node.deleted_at IS NOT NULL
+    SELECT ",
+    level!(),
+    ", node.deleted_at IS NOT NULL
     FROM up CROSS JOIN node ON node.id = up.id
     LEFT JOIN access ON access.node = up.id
     LEFT JOIN setting ON setting.node = up.id
-    ORDER BY up.level";
+    ORDER BY up.level"
+);
 
 /// What lies in a space or a folder; contents are left out.
-const CHILDREN: &str = "
-    SELECT node.id, node.kind, node.created_by, access.node IS NOT NULL,
-           setting.publish, setting.open, setting.starts_at, setting.ends_at, setting.deadline_at,
-           setting.allow_upload, setting.allow_late, setting.allow_comments, setting.view_all,
-           setting.allow_download, setting.is_link, setting.submitted,
-           node.uuid, node.parent, node.space, node.created_at,
-           r.name, r.revision, r.type, r.size, r.modified_at, r.modified_by, r.content, NULL
-    FROM node JOIN node_revision AS r ON r.node = node.id AND r.revision = node.revision
-    LEFT JOIN access ON access.node = node.id
-    LEFT JOIN setting ON setting.node = node.id
-    WHERE node.parent = ?1 AND node.kind = ?2 AND node.deleted_at IS NULL
-    ORDER BY node.id";
+const CHILDREN: &str = concat!(
+    entry!("NULL"),
+    "WHERE node.parent = ?1 AND node.kind = ?2 AND node.deleted_at IS NULL ORDER BY node.id"
+);
 
-const ENTRY: &str = "
-    SELECT node.id, node.kind, node.created_by, access.node IS NOT NULL,
-           setting.publish, setting.open, setting.starts_at, setting.ends_at, setting.deadline_at,
-           setting.allow_upload, setting.allow_late, setting.allow_comments, setting.view_all,
-           setting.allow_download, setting.is_link, setting.submitted,
-           node.uuid, node.parent, node.space, node.created_at,
-           r.name, r.revision, r.type, r.size, r.modified_at, r.modified_by, r.content, r.value
-    FROM node JOIN node_revision AS r ON r.node = node.id AND r.revision = node.revision
-    LEFT JOIN access ON access.node = node.id
-    LEFT JOIN setting ON setting.node = node.id
-    WHERE node.id = ?1";
+const ENTRY: &str = concat!(entry!("r.value"), "WHERE node.id = ?1");
 
 const ENROLLED: &str = "SELECT role FROM enrollment WHERE space = ?1 AND account = ?2";
 
@@ -87,8 +94,11 @@ const SET_ACCESS: &str = "INSERT INTO access (node, public_role, inherits) VALUE
 const GRANT_ACCESS: &str =
     "INSERT INTO access_grant (node, kind, grantee, role) VALUES (?1, ?2, ?3, ?4)";
 
+/// The first folder of a space was made with it, so it has the number behind it.
 const IS_FIRST: &str = "
-    SELECT kind = 'space' AND ?2 = (SELECT min(id) FROM node AS child WHERE child.parent = ?1)
+    SELECT CASE kind WHEN 'space' THEN
+        ?2 = (SELECT child.id FROM node AS child WHERE child.id > ?1 AND child.parent = ?1 ORDER BY child.id LIMIT 1)
+    ELSE 0 END
     FROM node WHERE id = ?1";
 
 const SUBMITTED: &str = "
