@@ -71,6 +71,13 @@ CREATE TABLE setting (
     submitted      INTEGER               -- no property: 1 for a file that somebody with the role member or less put there
 ) STRICT;
 
+-- Who made the comments on files: the live properties named luminus.comment.*.
+CREATE TABLE comment (
+    property    INTEGER NOT NULL PRIMARY KEY,
+    made_at     INTEGER NOT NULL,
+    made_by     INTEGER NOT NULL         -- account.id
+) STRICT;
+
 -- Who is enrolled in a space.
 CREATE TABLE enrollment (
     space       INTEGER NOT NULL,        -- node.id

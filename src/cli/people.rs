@@ -5,7 +5,7 @@ use super::{CliError, Database, print};
 use crate::auth::Hasher;
 use crate::model::{
     Access, Batch, Done, Edit, Enroll, NewSpace, NodeId, NodeName, Outcome, Principal, Refusal,
-    ResourceId, Role, SpaceRole, UserId, check_login,
+    ResourceId, Role, SpaceRole, UserId, check_login, check_person,
 };
 use crate::service::NewUser;
 use crate::service::{self, now};
@@ -144,6 +144,14 @@ impl Opened {
 pub(super) fn add_user(args: &NewUserArgs) -> Result<(), CliError> {
     let login = args.login.trim();
     check_login(login).map_err(|fault| format!("the login {fault}"))?;
+    for (what, text) in [
+        ("name", Some(&args.name)),
+        ("e-mail address", args.email.as_ref()),
+        ("number", args.matric_no.as_ref()),
+    ] {
+        check_person(text.map_or("", String::as_str))
+            .map_err(|fault| format!("the {what} {fault}"))?;
+    }
     let opened = Opened::open(&args.database)?;
     let user = NewUser {
         name: login.to_owned(),

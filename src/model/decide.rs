@@ -15,7 +15,7 @@ use self::conditions::{meet, meet_file, stale};
 use super::{
     Batch, Change, Content, Delete, Done, Edit, Extensions, File, Grantee, NodeId, NodeKind,
     Outcome, Page, Place, Precondition, Principal, Property, PropertyId, PropertyKey, Put, Refusal,
-    ResourceId, Revision, Right, SpaceRole, Timestamp, User, UserId, check_setting,
+    ResourceId, Revision, Right, Settings, SpaceRole, Timestamp, User, UserId, check_setting,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -67,12 +67,12 @@ pub enum Found {
         /// Whether it is the first one of its space.
         is_first: bool,
     },
-    /// Of an [`Edit::AddFile`]: what the folder takes of its members, and whether it would be late.
+    /// Of an [`Edit::AddFile`] by somebody who is no tutor: what the folder takes.
     Submission {
         /// The extensions that files may have.
         extensions: Extensions,
-        /// Until when they are in time.
-        deadline: Option<Timestamp>,
+        /// The settings of the folder.
+        settings: Settings,
     },
     /// Of an [`Edit::Enroll`]: the account, and its role in the space.
     Account(Arc<User>, Option<SpaceRole>),

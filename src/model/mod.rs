@@ -31,8 +31,8 @@ pub use permission::{
     on_page, require, rights_on,
 };
 pub use principal::{
-    Access, Caller, Group, LOGIN_CHARS_MAX, LoginFault, Member, Principal, Right, Rights, Role,
-    User, UserChange, check_login,
+    Access, Caller, Group, LOGIN_CHARS_MAX, LoginFault, Member, PERSON_BYTES_MAX, Principal, Right,
+    Rights, Role, User, UserChange, check_login, check_person,
 };
 pub use setting::{
     Extensions, FileOrder, Kept, SETTING_BYTES_MAX, Setting, Settings, check_setting, is_comment,
@@ -40,6 +40,7 @@ pub use setting::{
 };
 pub use space::{
     AccessList, FOLDER_LEVELS_MAX, Inside, Level, Listed, SpaceGround, SpaceRole, Spaces,
+    follows_rightly,
 };
 pub use tree::{
     Address, DESCRIPTION_PROPERTY, File, FileDescription, LANGUAGE_CHARS_MAX, Language, NewNode,

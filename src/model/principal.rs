@@ -2,7 +2,7 @@
 //!
 //! Rules: `mindtouch.md` §11.
 
-use super::{GroupId, NodeId, Timestamp, UserId};
+use super::{GroupId, NodeId, Timestamp, UserId, not_xml};
 use std::fmt;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -270,7 +270,24 @@ pub fn check_login(name: &str) -> Result<(), LoginFault> {
     }
 }
 
-/// Why an account cannot have a name.
+/// The most bytes of what an account says of its owner: name, address, number.
+pub const PERSON_BYTES_MAX: usize = 1024;
+
+/// Whether an account may say this of its owner: at most [`PERSON_BYTES_MAX`] bytes that XML can carry.
+///
+/// # Errors
+/// [`LoginFault`]
+pub fn check_person(text: &str) -> Result<(), LoginFault> {
+    if text.len() > PERSON_BYTES_MAX {
+        Err(LoginFault::LongText)
+    } else if not_xml(text).is_some() {
+        Err(LoginFault::ControlCharacter)
+    } else {
+        Ok(())
+    }
+}
+
+/// Why an account cannot have a name, or say something of its owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LoginFault {
     /// There is nothing, or nothing but blanks.
@@ -282,6 +299,12 @@ pub enum LoginFault {
     /// A character that it must not have.
     #[error("must not contain ':' or control characters")]
     Character,
+    /// Too many bytes of what is said of the owner.
+    #[error("is too long (maximum is {PERSON_BYTES_MAX} bytes)")]
+    LongText,
+    /// A character in it that XML cannot carry.
+    #[error("must not contain control characters")]
+    ControlCharacter,
 }
 
 /// Somebody who asks for something at a moment: what is visible depends on both.

@@ -272,6 +272,7 @@ fn role<S: Spaces>(
         return Ok(None);
     }
     let enrolled = spaces.enrolled(space, who.id())?;
+    let staff = enrolled.filter(|role| role.is_staff());
     let mut with_access = first_with_access(levels);
     for _ in 0..INHERITED_MAX {
         let Some(folder) = with_access else {
@@ -280,12 +281,47 @@ fn role<S: Spaces>(
         let access = spaces.access(folder, who.id())?;
         let Some(next) = access.inherits else {
             let listed = access.user.or(access.group).or(access.public);
-            return Ok(listed.max(enrolled.filter(|role| role.is_staff())));
+            return Ok(listed.max(staff));
         };
-        let levels = spaces.levels(next)?.unwrap_or_default();
+        let Some(levels) = spaces.levels(next)? else {
+            break;
+        };
         with_access = first_with_access(&levels);
     }
-    Ok(enrolled)
+    // Where it leads to nothing, nobody gets in who would not in any case.
+    Ok(staff)
+}
+
+/// Whether access to a folder may follow from a resource: that is a folder in the same space or the space itself, and
+/// does not follow from the folder in turn.
+///
+/// # Errors
+/// Those of the store.
+pub fn follows_rightly<S: Spaces>(
+    spaces: &S,
+    folder: NodeId,
+    from: Option<NodeId>,
+) -> Result<bool, S::Error> {
+    let space_of = |levels: &[Level]| levels.last().map(|space| space.id);
+    let own = space_of(&spaces.levels(folder)?.unwrap_or_default());
+    let mut next = from;
+    for _ in 0..INHERITED_MAX {
+        let Some(from) = next else {
+            return Ok(true);
+        };
+        let levels = spaces.levels(from)?.unwrap_or_default();
+        let is_file = |level: &Level| level.kind == NodeKind::File;
+        if levels.first().is_none_or(is_file) || space_of(&levels) != own {
+            return Ok(false);
+        }
+        let counts = |level: &&Level| level.has_access || level.id == folder;
+        match levels.iter().find(counts) {
+            None => return Ok(true),
+            Some(level) if level.id == folder => return Ok(false),
+            Some(level) => next = spaces.access(level.id, UserId::ADMIN)?.inherits,
+        }
+    }
+    Ok(false)
 }
 
 fn first_with_access(levels: &[Level]) -> Option<NodeId> {

@@ -28,6 +28,9 @@ const PASSED_OVER_BYTES_MAX: u64 = 256 << 10;
 /// The most bytes before the first part of a form, or of the head of a part.
 const PART_HEAD_BYTES_MAX: usize = 64 << 10;
 
+/// Stands for no number of bytes: what comes belongs to a part.
+const IN_PART: usize = usize::MAX;
+
 /// For how long.
 const PASSED_OVER_TIME: Duration = Duration::from_secs(2);
 
@@ -267,9 +270,9 @@ impl Exchange<'_> {
         let mut form = Multipart::new(feed.pieces(Arc::clone(&between)), boundary);
         let (mut keeper, mut found, mut staged) = (Some(keeper), None, None);
         while let Some(mut part) = form.next_field().await.map_err(not_a_form)? {
+            between.store(IN_PART, Ordering::Relaxed);
             let mut keeper = keeper.take_if(|_| is_wanted(part.headers()));
             while let Some(piece) = part.chunk().await.map_err(not_a_form)? {
-                between.store(0, Ordering::Relaxed);
                 if let Some(keeper) = &mut keeper {
                     keeper.add(self, piece).await?;
                 }
@@ -358,8 +361,8 @@ struct Feed<'a> {
 }
 
 impl<'a> Feed<'a> {
-    /// The pieces of the body. `between` is how many bytes came since a piece of a part was last taken: what is no part of
-    /// any is kept by the reader, so it has a bound.
+    /// The pieces of the body. `between` is how many bytes came since the last part ended, or [`IN_PART`]: what is in no part
+    /// is kept by the reader, so it has a bound.
     fn pieces(
         self,
         between: Arc<AtomicUsize>,
@@ -376,15 +379,16 @@ impl<'a> Feed<'a> {
                     deadline,
                     coding,
                 } = &mut feed;
-                let next = if between.load(Ordering::Relaxed) > PART_HEAD_BYTES_MAX {
+                let came = between.load(Ordering::Relaxed);
+                let next = if came != IN_PART && came > PART_HEAD_BYTES_MAX {
                     let what =
                         format!("the head of a part has at most {PART_HEAD_BYTES_MAX} bytes");
                     Err(Fault::BadRequest(what))
                 } else {
                     piece(body, deadline, coding).await
                 };
-                if let Ok(Some(piece)) = &next {
-                    between.fetch_add(piece.len(), Ordering::Relaxed);
+                if let (true, Ok(Some(piece))) = (came != IN_PART, &next) {
+                    between.store(came + piece.len(), Ordering::Relaxed);
                 }
                 next.transpose().map(|piece| (piece, (feed, between, true)))
             },

@@ -99,13 +99,18 @@ impl Exchange<'_> {
         let coding = self.check_head(&mut body, &head.headers)?;
         let finish = finish?;
         let Gathered { payload, staged } = self.gather(body, coding, at).await?;
+        // A body may take its time. What is asked for is asked for when all of it is there.
+        let caller = Caller {
+            at: now(),
+            ..caller
+        };
         let mut privacy = self.service.privacy;
         if caller.who.has_key() {
             privacy.addresses = Addresses::Shown;
         }
         let context = Context {
             principal: caller.who.clone(),
-            at,
+            at: caller.at,
             base,
             privacy,
             place,

@@ -239,7 +239,7 @@ impl State {
             .map(|(&id, _)| id)
     }
 
-    fn resolve(&self, who: &Principal, address: &Address) -> Result<ResourceId, Refusal> {
+    fn resolve(&self, caller: &Caller, address: &Address) -> Result<ResourceId, Refusal> {
         Ok(match address {
             Address::Site => ResourceId::Site,
             Address::Page(id) | Address::Space(id) | Address::Folder(id) | Address::File(id) => {
@@ -250,14 +250,22 @@ impl State {
                 _ => return Err(Refusal::NoSuchPage),
             },
             Address::PageToBe(title) => ResourceId::Node(self.nearest(title).0),
-            Address::FileNamed { page, name } => match self.resolve(who, page)? {
-                ResourceId::Node(page) => {
-                    self.page(page)?;
-                    ResourceId::Node(self.file_named(page, name).ok_or(Refusal::NoSuchFile)?)
+            Address::FileNamed { page, name } => {
+                let page = self.resolve(caller, page)?;
+                let place = self.place(caller, page).map_err(|_| Refusal::NoSuchPage)?;
+                if place.kind == Some(NodeKind::File) {
+                    return Err(Refusal::NoSuchPage);
                 }
-                ResourceId::Site | ResourceId::User(_) => return Err(Refusal::NoSuchFile),
-            },
-            Address::CurrentUser => ResourceId::User(who.id()),
+                // Whoever may not see the page is not told which files are there.
+                place.allow(&caller.who, Right::Browse)?;
+                let page = place.page.ok_or(Refusal::NoSuchFile)?;
+                let file = match place.space {
+                    Some(ground) => self.visible_file(caller, ground, page, name),
+                    None => self.file_named(page, name),
+                };
+                ResourceId::Node(file.ok_or(Refusal::NoSuchFile)?)
+            }
+            Address::CurrentUser => ResourceId::User(caller.who.id()),
             Address::User(id) => ResourceId::User(*id),
             Address::UserNamed(name) => self
                 .account_named(name)
@@ -554,7 +562,7 @@ impl State {
             (Edit::Rename(_), ResourceId::Node(id)) => {
                 self.found_folder(id).unwrap_or(Found::Nothing)
             }
-            (Edit::AddFile(_), ResourceId::Node(id)) => self.submission(id),
+            (Edit::AddFile(_), ResourceId::Node(id)) => self.submission(who, id),
             (Edit::Enroll(enroll), ResourceId::Node(id)) => self.found_account(id, &enroll.login),
             (Edit::SetAccess(Some(access)), ResourceId::Node(id)) => self.found_access(id, access),
             (Edit::WritePage(write), ResourceId::Node(id)) => {
@@ -763,17 +771,26 @@ impl State {
     /// The property as a list shows it: with its text at hand if it is short enough.
     fn shown(&self, property: &Property, cutoff: u64) -> Property {
         let mut shown = property.clone();
-        if !property.content.is_shown(cutoff) {
+        if property.content.is_shown(cutoff) {
+            shown.content = self.fetched(&property.content);
+        } else {
             shown.content.body = Body::Omitted;
-        } else if let Body::Stored(content) = property.content.body {
-            let pieces = self.contents.get(&content).into_iter().flatten();
+        }
+        shown
+    }
+
+    /// A content with all its bytes at hand.
+    fn fetched(&self, content: &Content) -> Content {
+        let mut fetched = content.clone();
+        if let Body::Stored(id) = content.body {
+            let pieces = self.contents.get(&id).into_iter().flatten();
             let bytes = pieces.fold(BytesMut::new(), |mut all, piece| {
                 all.extend_from_slice(piece);
                 all
             });
-            shown.content.body = Body::Inline(bytes.freeze());
+            fetched.body = Body::Inline(bytes.freeze());
         }
-        shown
+        fetched
     }
 
     fn users_of<'a>(&self, ids: impl Iterator<Item = &'a UserId>) -> Users {
@@ -911,7 +928,7 @@ impl Store for Memory {
                 let place = state.place(caller, ResourceId::Node(page))?;
                 return Ok(Place { missing, ..place });
             }
-            let resource = state.resolve(&caller.who, &address)?;
+            let resource = state.resolve(caller, &address)?;
             let place = state.place(caller, resource);
             let Some((kinds, missing)) = address.kinds() else {
                 return Ok(place?);

@@ -10,15 +10,13 @@ use crate::fault::Fault;
 use crate::http::Head;
 use crate::model::{
     Access, Change, Charset, Content, Delete, Edit, Invalid, Language, LoginFault, MediaType,
-    Precondition, PropertyName, Put, Refusal, ResourceId, Role, UserChange, check_login, not_xml,
+    PERSON_BYTES_MAX, Precondition, PropertyName, Put, Refusal, ResourceId, Role, UserChange,
+    check_login, not_xml,
 };
 use crate::xml::{self, Element, Event, Markup, Parser};
 use bytes::Bytes;
 use http::header;
 use std::borrow::Cow;
-
-/// The most bytes of the full name and of the address of a user.
-const USER_TEXT_BYTES_MAX: usize = 1024;
 
 /// What is wrong with the type of a body that has to be XML.
 pub(super) fn xml_expected(head: &Head) -> Option<Fault> {
@@ -377,11 +375,11 @@ pub(super) fn user(body: &[u8], charset: Option<&str>) -> Result<Described, Faul
     }
     let too_long = |text: &Option<String>| {
         text.as_ref()
-            .is_some_and(|text| text.len() > USER_TEXT_BYTES_MAX)
+            .is_some_and(|text| text.len() > PERSON_BYTES_MAX)
     };
     if too_long(&change.full_name) || too_long(&change.email) {
         return Err(Fault::BadRequest(format!(
-            "<fullname> and <email> have at most {USER_TEXT_BYTES_MAX} bytes"
+            "<fullname> and <email> have at most {PERSON_BYTES_MAX} bytes"
         )));
     }
     Ok(Described { name, change })
@@ -405,7 +403,10 @@ pub(super) fn new_user(
     check_login(&name).map_err(|fault| {
         Fault::BadRequest(match fault {
             LoginFault::Blank => "the user needs a name: give <username> a value".to_owned(),
-            LoginFault::TooLong | LoginFault::Character => format!("the user name {fault}"),
+            LoginFault::TooLong
+            | LoginFault::Character
+            | LoginFault::LongText
+            | LoginFault::ControlCharacter => format!("the user name {fault}"),
         })
     })?;
     Ok(NewUser {

@@ -5,13 +5,11 @@ use crate::fault::Fault;
 use crate::http::Head;
 use crate::model::{
     Access, Enroll, MediaType, Member, NameFault, NodeName, Role, SpaceRole, check_login,
+    check_person,
 };
 use http::{HeaderMap, header};
 use percent_encoding::percent_decode;
 use serde_json::{Map, Value};
-
-/// The most bytes of a person's name, address or number.
-const TEXT_BYTES_MAX: usize = 4096;
 
 /// The most characters of a group's name.
 const GROUP_NAME_CHARS_MAX: usize = 255;
@@ -135,15 +133,7 @@ impl<'a> Fields<'a> {
             return Ok(None);
         }
         let text = self.text(field)?;
-        if text.len() > TEXT_BYTES_MAX {
-            return Err(invalid(
-                field,
-                format!("is too long (maximum is {TEXT_BYTES_MAX} bytes)"),
-            ));
-        }
-        if text.chars().any(|c| !crate::model::is_xml_char(c)) {
-            return Err(invalid(field, "must not contain control characters"));
-        }
+        check_person(text).map_err(|fault| invalid(field, fault.to_string()))?;
         Ok(Some(text.to_owned()).filter(|text| !text.trim().is_empty()))
     }
 
@@ -261,8 +251,8 @@ fn disposition(part: &HeaderMap) -> &[u8] {
     value.map_or(&[], |value| value.as_bytes())
 }
 
-/// The parameters of a field such as `form-data; name="a"; filename=b`: what follows `\` in quotes stands for itself if it
-/// is `"` or `\`.
+/// The parameters of a field such as `form-data; name="a"; filename=b`. In quotes `\"` stands for `"`; any other `\` is
+/// itself, since some clients send `C:\a.txt` as it is.
 fn parameters(field: &[u8]) -> impl Iterator<Item = (&[u8], Vec<u8>)> {
     let start = field.iter().position(|&byte| byte == b';');
     let mut rest = start.map_or(&[][..], |start| &field[start..]);
@@ -367,9 +357,6 @@ fn file_name(disposition: &[u8]) -> Result<Option<String>, Fault> {
                 .map_err(|_| not_utf_8())?;
             return Ok(Some(name.into_owned()));
         }
-        return Err(Fault::BadRequest(
-            "filename* of the part file[content] has to begin with UTF-8''".to_owned(),
-        ));
     }
     let Some(value) = named(b"filename") else {
         return Ok(None);

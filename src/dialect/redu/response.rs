@@ -215,7 +215,9 @@ pub(super) fn group(group: &Group, users: &[Arc<User>]) -> String {
         name: &'a str,
         members: Vec<&'a str>,
     }
-    let members = users.iter().filter(|user| group.members.contains(&user.id));
+    // They are in the order of their numbers.
+    let is_in = |user: &&Arc<User>| group.members.binary_search(&user.id).is_ok();
+    let members = users.iter().filter(is_in);
     text(&Told {
         uuid: group.uuid,
         name: &group.name,

@@ -139,7 +139,7 @@ impl Decision<'_> {
         if submitted {
             let Found::Submission {
                 extensions,
-                deadline,
+                settings,
             } = found
             else {
                 return Err(Refusal::NoSuchFolder);
@@ -147,7 +147,7 @@ impl Decision<'_> {
             if !extensions.allow(new.file.name.as_str()) {
                 return Err(Refusal::FileType(extensions.clone()));
             }
-            is_late = deadline.is_some_and(|deadline| self.at > deadline);
+            is_late = settings.is_late(self.at);
         }
         let file = self.new_file(folder, &new.file, &new.content);
         let late = Setting::IsLate.property().filter(|_| is_late);

@@ -3,8 +3,8 @@
 use super::{State, StoredNode};
 use crate::model::{
     AccessList, Body, Caller, Content, Entries, Entry, Extensions, FileEntry, FileOrder, Found,
-    Grantee, Ground, Inside, Kept, Level, Listed, NodeId, NodeKind, Property, Refusal, ResourceId,
-    Right, Setting, SpaceRole, Spaces, UserId, rights_on,
+    Grantee, Ground, Inside, Kept, Level, Listed, NodeId, NodeKind, NodeName, Property, Refusal,
+    ResourceId, Right, Setting, SpaceGround, SpaceRole, Spaces, UserId, follows_rightly, rights_on,
 };
 use crate::store::{Account, StoreError, folded};
 use std::convert::Infallible;
@@ -92,17 +92,23 @@ impl State {
 
     pub(super) fn setting(&self, node: NodeId, setting: Setting) -> Option<Content> {
         let found = self.property(ResourceId::Node(node), &setting.property()?)?;
-        Some(self.shown(&found, u64::MAX).content)
+        Some(self.fetched(&found.content))
     }
 
-    pub(super) fn submission(&self, folder: NodeId) -> Found {
+    pub(super) fn submission(&self, caller: &Caller, folder: NodeId) -> Found {
+        let place = self.place(caller, ResourceId::Node(folder)).ok();
+        let role = place.and_then(|place| place.space?.role);
+        if role.is_none_or(SpaceRole::is_staff) {
+            return Found::Nothing;
+        }
         let [types, groups] = Extensions::SETTINGS.map(|setting| self.setting(folder, setting));
         Found::Submission {
             extensions: Extensions::of([types.as_ref(), groups.as_ref()]),
-            deadline: self
+            settings: self
                 .nodes
                 .get(&folder)
-                .and_then(|node| node.settings.deadline_at),
+                .map(|node| node.settings)
+                .unwrap_or_default(),
         }
     }
 
@@ -127,29 +133,35 @@ impl State {
         if let Some(unknown) = self.unknown(access.grants.iter().map(|&(grantee, _)| grantee)) {
             return Found::Unknown(unknown);
         }
-        let space = |id: NodeId| self.nodes.get(&id).and_then(|node| node.space);
-        let mut next = access.inherits;
-        while let Some(from) = next {
-            let levels = sure(self.levels(from)).unwrap_or_default();
-            let is_file = levels
-                .first()
-                .is_none_or(|level| level.kind == NodeKind::File);
-            if is_file || space(from) != space(folder) {
-                return Found::BadInheritance;
-            }
-            let with_access = levels
-                .iter()
-                .find(|level| level.has_access || level.id == folder);
-            match with_access.map(|level| level.id) {
-                Some(id) if id == folder => return Found::BadInheritance,
-                Some(id) => {
-                    let list = self.nodes.get(&id).and_then(|node| node.access.as_ref());
-                    next = list.and_then(|list| list.inherits);
-                }
-                None => break,
-            }
+        if sure(follows_rightly(self, folder, access.inherits)) {
+            Found::Nothing
+        } else {
+            Found::BadInheritance
         }
-        Found::Nothing
+    }
+
+    /// The newest file of a name in a folder that the one who asks may see.
+    pub(super) fn visible_file(
+        &self,
+        caller: &Caller,
+        ground: SpaceGround,
+        folder: NodeId,
+        name: &NodeName,
+    ) -> Option<NodeId> {
+        let inside = sure(Inside::new(self, caller, ground, folder));
+        let is_it = |node: &StoredNode| {
+            node.parent == Some(folder)
+                && node.kind == NodeKind::File
+                && !node.deleted
+                && node.name == *name
+        };
+        let may_see = |id: NodeId, node: &StoredNode| {
+            let ground = sure(inside.ground(self, node.level(id)));
+            rights_on(&caller.who, Ground::Space(ground)).allow(Right::Read)
+        };
+        let mut files = self.nodes.iter().rev();
+        let found = files.find(|(id, node)| is_it(node) && may_see(**id, node));
+        found.map(|(&id, _)| id)
     }
 
     /// What a list says of a node.

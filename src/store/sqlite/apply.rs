@@ -3,12 +3,12 @@
 use super::contents::keep_value;
 use super::counters::Counters;
 use super::heads::{Pack, Spot};
-use super::log::{self, Log};
+use super::log::Log;
 use super::{heads, pages, permissions, rows, spaces};
 use crate::model::{
     Batch, Caller, Change, DESCRIPTION_PROPERTY, Delete, Done, Edit, File, Found, Grant, NodeId,
-    NodeName, Outcome, Permissions, Place, Property, PropertyId, PropertyName, Put, ResourceId,
-    Revision, Right, Snapshot, SpaceRole, UserId, decide,
+    NodeKind, NodeName, Outcome, Permissions, Place, Property, PropertyId, PropertyName, Put,
+    ResourceId, Revision, Right, Snapshot, SpaceRole, UserId, decide,
 };
 use crate::store::StoreError;
 use rusqlite::{Connection, params};
@@ -46,8 +46,8 @@ pub(super) fn write(counters: &Counters<'_>, batch: &Batch) -> Result<Vec<Outcom
                 }
                 log.add_property("put", property, heads.state(&spot)?)?;
                 heads.put(spot, property, keep_value(db, &property.content)?);
-                if let Some(place) = place_of(&snapshot, property) {
-                    spaces::keep(db, place, property)?;
+                if let Some(kind) = kind_of(&snapshot, property) {
+                    spaces::keep(db, kind, property)?;
                 }
             }
             (Ok(Done::Deleted(property)), Some(spot)) => {
@@ -56,8 +56,8 @@ pub(super) fn write(counters: &Counters<'_>, batch: &Batch) -> Result<Vec<Outcom
                 }
                 log.add_property("delete", property, heads.state(&spot)?)?;
                 heads.delete(spot, property);
-                if let Some(place) = place_of(&snapshot, property) {
-                    spaces::forget(db, place, property)?;
+                if let Some(kind) = kind_of(&snapshot, property) {
+                    spaces::forget(db, kind, property)?;
                 }
             }
             (Ok(Done::Put(property) | Done::Deleted(property)), None) => {
@@ -117,6 +117,11 @@ fn place_of<'a>(snapshot: &'a Snapshot, property: &Property) -> Option<&'a Place
     snapshot.places.get(&property.key.resource)?.as_ref().ok()
 }
 
+/// The kind of the node that a property belongs to, if it belongs to one.
+fn kind_of(snapshot: &Snapshot, property: &Property) -> Option<NodeKind> {
+    place_of(snapshot, property)?.kind
+}
+
 /// The page that a property belongs to, if it belongs to one.
 fn page_of(snapshot: &Snapshot, property: &Property) -> Option<NodeId> {
     let page = place_of(snapshot, property)?.page?;
@@ -159,7 +164,9 @@ fn load(
                 names.push(alias);
             }
         } else {
-            found[at] = found_at(db, &caller, change)?;
+            let place = places.get(&change.resource);
+            let place = place.and_then(|place: &Result<Place, _>| place.as_ref().ok());
+            found[at] = found_at(db, &caller, change, place)?;
         }
     }
     for (resource, (changes, names)) in sought {
@@ -184,7 +191,12 @@ fn load(
 }
 
 /// What a change meets that is not of a property.
-fn found_at(db: &Connection, caller: &Caller, change: &Change) -> Result<Found, StoreError> {
+fn found_at(
+    db: &Connection,
+    caller: &Caller,
+    change: &Change,
+    place: Option<&Place>,
+) -> Result<Found, StoreError> {
     if let Edit::SetPermissions(Some(Permissions { grants, .. })) = &change.edit {
         let grantees = grants.iter().map(|grant| grant.grantee);
         let unknown = permissions::unknown(db, grantees)?;
@@ -205,7 +217,7 @@ fn found_at(db: &Connection, caller: &Caller, change: &Change) -> Result<Found, 
         },
         Edit::WritePage(write) => pages::found(db, caller, id, &write.below),
         Edit::Rename(_) => Ok(pages::found_folder(db, id)?.unwrap_or(Found::Nothing)),
-        Edit::AddFile(_) => spaces::submission(db, id),
+        Edit::AddFile(_) => spaces::submission(db, id, place),
         Edit::Enroll(enroll) => spaces::found_account(db, id, &enroll.login),
         Edit::SetAccess(Some(access)) => spaces::found_access(db, id, access),
         Edit::Put(_)
@@ -232,7 +244,7 @@ fn makers(
                 (found, snapshot.places.get(&change.resource))
             && !place.rights.allow(Right::Update)
         {
-            makers.insert(head.id, log::maker(db, head)?);
+            makers.insert(head.id, spaces::maker(db, head.id)?);
         }
     }
     Ok(makers)
@@ -272,6 +284,7 @@ fn write_further(
         log.add_property("put", property, heads.state(&spot)?)?;
         heads.put(spot, property, keep_value(db, &property.content)?);
     }
+    spaces::keep(db, NodeKind::File, property)?;
     heads.write()
 }
 

@@ -3,10 +3,9 @@
 //! `schema.sql` says what stands in a row. The log is the history of every property; nothing ever changes it.
 
 use super::counters::Counters;
-use super::rows::{damaged, number};
-use crate::model::{Batch, Property, ResourceId, Revision, UserId};
+use crate::model::{Batch, Property, ResourceId};
 use crate::store::StoreError;
-use rusqlite::{Connection, params};
+use rusqlite::params;
 use serde::Serialize;
 
 /// A row is ended when it has this many bytes; what follows of the same batch goes into another row.
@@ -14,29 +13,6 @@ const ROW_BYTES: usize = 1 << 20;
 
 const APPEND_LOG: &str =
     "INSERT INTO log (id, batch, resource, at, by, changes) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-
-/// Who wrote the first revision of a property that has others.
-const MAKER: &str = "
-    SELECT each.value -> 4 ->> 2
-    FROM log CROSS JOIN json_each(log.changes) AS each
-    WHERE log.resource = ?1 AND each.value ->> 0 = 'put' AND each.value ->> 2 = ?2
-      AND each.value -> 4 ->> 0 = 1";
-
-/// Who made a property.
-pub(super) fn maker(db: &Connection, head: &Property) -> Result<UserId, StoreError> {
-    if head.revision == Revision::FIRST {
-        return Ok(head.modified_by);
-    }
-    let mut statement = db.prepare_cached(MAKER)?;
-    let mut rows = statement.query(params![head.key.resource.key(), head.id.get()])?;
-    match rows.next()? {
-        Some(row) => number(row, 0, UserId::new),
-        None => Err(damaged(format!(
-            "the property {} has no first revision",
-            head.id
-        ))),
-    }
-}
 
 /// The rows of the log that one batch becomes.
 pub(super) struct Log<'a> {

@@ -187,10 +187,17 @@ pub(super) fn whole_list(
 }
 
 /// Fetches the value of a property if a list shows it, and lets go of it if not.
-pub(super) fn show(db: &Connection, content: &mut Content, cutoff: u64) -> Result<(), StoreError> {
-    if !content.is_shown(cutoff) {
-        content.body = Body::Omitted;
-    } else if let Body::Stored(id) = content.body {
+fn show(db: &Connection, content: &mut Content, cutoff: u64) -> Result<(), StoreError> {
+    if content.is_shown(cutoff) {
+        return fetch(db, content);
+    }
+    content.body = Body::Omitted;
+    Ok(())
+}
+
+/// Fetches all bytes of a value, wherever they lie.
+pub(super) fn fetch(db: &Connection, content: &mut Content) -> Result<(), StoreError> {
+    if let Body::Stored(id) = content.body {
         let mut bytes = BytesMut::new();
         let mut statement = db.prepare_cached(CHUNKS)?;
         let mut rows = statement.query([id.get()])?;
@@ -442,12 +449,17 @@ fn resolve(db: &Connection, caller: &Caller, address: &Address) -> Result<Resour
         Address::FileNamed {
             page: address,
             name,
-        } => match locate(db, caller, address)?.resource {
-            ResourceId::Node(page) => {
-                ResourceId::Node(file_on(db, page, name)?.ok_or(Refusal::NoSuchFile)?)
-            }
-            ResourceId::Site | ResourceId::User(_) => return Err(Refusal::NoSuchFile.into()),
-        },
+        } => {
+            let place = permissions::place(db, &caller.who, locate(db, caller, address)?)?;
+            // Whoever may not see the page is not told which files are there.
+            place.allow(&caller.who, Right::Browse)?;
+            let page = place.page.ok_or(Refusal::NoSuchFile)?;
+            let file = match place.space {
+                Some(ground) => spaces::visible_file(db, caller, ground, page, name)?,
+                None => file_on(db, page, name)?,
+            };
+            ResourceId::Node(file.ok_or(Refusal::NoSuchFile)?)
+        }
         Address::CurrentUser => ResourceId::User(caller.who.id()),
         Address::User(id) => ResourceId::User(*id),
         Address::UserNamed(name) => match accounts::account(db, name)? {

@@ -8,8 +8,9 @@ use super::rows::{self, content, damaged, number, parsed, text, time};
 use super::{heads, pages, permissions};
 use crate::model::{
     AccessList, Caller, Entries, Entry, Extensions, File, FileEntry, FileOrder, Found, Grantee,
-    Ground, GroupId, Inside, Kept, Level, Listed, NodeId, NodeKind, Place, Property, ResourceId,
-    Revision, Right, Setting, Settings, SpaceGround, SpaceRole, Spaces, Timestamp, UserId, Users,
+    Ground, GroupId, Inside, Kept, Level, Listed, NodeId, NodeKind, NodeName, Place, Property,
+    PropertyId, ResourceId, Revision, Right, Setting, Settings, SpaceGround, SpaceRole, Spaces,
+    Timestamp, UserId, Users, follows_rightly,
 };
 use crate::store::StoreError;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -62,6 +63,17 @@ const CHILDREN: &str = concat!(
 );
 
 const ENTRY: &str = concat!(entry!("r.value"), "WHERE node.id = ?1");
+
+/// The files of a name in a folder, from the newest.
+const FILES_NAMED: &str = concat!(
+    "SELECT ",
+    level!(),
+    " FROM node
+      LEFT JOIN access ON access.node = node.id
+      LEFT JOIN setting ON setting.node = node.id
+      WHERE node.parent = ?1 AND node.name = ?2 AND node.kind = 'file' AND node.deleted_at IS NULL
+      ORDER BY node.id DESC"
+);
 
 const ENROLLED: &str = "SELECT role FROM enrollment WHERE space = ?1 AND account = ?2";
 
@@ -304,13 +316,42 @@ fn setting(
     };
     let mut found = heads::read(db, ResourceId::Node(node), &name)?;
     if let Some(property) = &mut found {
-        rows::show(db, &mut property.content, u64::MAX)?;
+        rows::fetch(db, &mut property.content)?;
     }
     Ok(found)
 }
 
-/// What somebody meets who submits a file to a folder.
-pub(super) fn submission(db: &Connection, folder: NodeId) -> Result<Found, StoreError> {
+/// The newest file of a name in a folder that the one who asks may see.
+pub(super) fn visible_file(
+    db: &Connection,
+    caller: &Caller,
+    ground: SpaceGround,
+    folder: NodeId,
+    name: &NodeName,
+) -> Result<Option<NodeId>, StoreError> {
+    let inside = Inside::new(&Tree(db), caller, ground, folder)?;
+    let mut statement = db.prepare_cached(FILES_NAMED)?;
+    let mut rows = statement.query(params![folder.get(), name.as_str()])?;
+    while let Some(row) = rows.next()? {
+        let level = level(row)?;
+        let ground = inside.ground(&Tree(db), level)?;
+        if permissions::may(caller, Ground::Space(ground), Right::Read) {
+            return Ok(Some(level.id));
+        }
+    }
+    Ok(None)
+}
+
+/// What somebody meets who submits a file to a folder. Those who do not submit files, but put them there, meet nothing.
+pub(super) fn submission(
+    db: &Connection,
+    folder: NodeId,
+    place: Option<&Place>,
+) -> Result<Found, StoreError> {
+    let role = place.and_then(|place| place.space?.role);
+    if role.is_none_or(SpaceRole::is_staff) {
+        return Ok(Found::Nothing);
+    }
     let Some(level) = Tree(db)
         .levels(folder)?
         .unwrap_or_default()
@@ -324,7 +365,7 @@ pub(super) fn submission(db: &Connection, folder: NodeId) -> Result<Found, Store
     let contents = [&types, &groups].map(|found| found.as_ref().map(|found| &found.content));
     Ok(Found::Submission {
         extensions: Extensions::of(contents),
-        deadline: level.settings.deadline_at,
+        settings: level.settings,
     })
 }
 
@@ -341,33 +382,55 @@ pub(super) fn is_first(
     Ok(statement.query_row([parent.get(), folder.get()], |row| row.get(0))?)
 }
 
-/// Writes what a property sets that is a setting.
-pub(super) fn keep(db: &Connection, place: &Place, property: &Property) -> Result<(), StoreError> {
-    let Some(setting) = setting_of(place, property) else {
+/// Writes what a property means that is a setting of this kind of node.
+pub(super) fn keep(db: &Connection, kind: NodeKind, property: &Property) -> Result<(), StoreError> {
+    let Some(setting) = Setting::of(kind, property.key.name.as_str()) else {
         return Ok(());
     };
-    set(db, place, setting, Kept::of(setting, &property.content))
+    if setting == Setting::Comment && property.revision == Revision::FIRST {
+        let (at, by) = (property.modified_at.millis(), property.modified_by.get());
+        let row = params![property.id.get(), at, by];
+        db.prepare_cached(ADD_COMMENT)?.execute(row)?;
+    }
+    let kept = Kept::of(setting, &property.content);
+    set(db, property.key.resource, setting, kept)
 }
 
-/// Takes back what a property has set that was a setting.
+/// Takes back what a property has meant that was a setting of this kind of node.
 pub(super) fn forget(
     db: &Connection,
-    place: &Place,
+    kind: NodeKind,
     property: &Property,
 ) -> Result<(), StoreError> {
-    match setting_of(place, property) {
-        Some(setting) => set(db, place, setting, None),
-        None => Ok(()),
+    let Some(setting) = Setting::of(kind, property.key.name.as_str()) else {
+        return Ok(());
+    };
+    if setting == Setting::Comment {
+        let id = property.id.get();
+        db.prepare_cached(REMOVE_COMMENT)?.execute([id])?;
     }
+    set(db, property.key.resource, setting, None)
 }
 
-fn setting_of(place: &Place, property: &Property) -> Option<Setting> {
-    Setting::of(place.kind?, property.key.name.as_str())
+const ADD_COMMENT: &str = "INSERT INTO comment (property, made_at, made_by) VALUES (?1, ?2, ?3)";
+
+const REMOVE_COMMENT: &str = "DELETE FROM comment WHERE property = ?1";
+
+const MAKER: &str = "SELECT made_by FROM comment WHERE property = ?1";
+
+/// Who made a comment.
+pub(super) fn maker(db: &Connection, comment: PropertyId) -> Result<UserId, StoreError> {
+    let mut statement = db.prepare_cached(MAKER)?;
+    let mut rows = statement.query([comment.get()])?;
+    match rows.next()? {
+        Some(row) => number(row, 0, UserId::new),
+        None => Err(damaged(format!("nobody made the comment {comment}"))),
+    }
 }
 
 fn set(
     db: &Connection,
-    place: &Place,
+    resource: ResourceId,
     setting: Setting,
     kept: Option<Kept>,
 ) -> Result<(), StoreError> {
@@ -379,7 +442,7 @@ fn set(
         Kept::Moment(moment) => moment.millis(),
     });
     db.prepare_cached(sql)?
-        .execute(params![place.resource.key(), value])?;
+        .execute(params![resource.key(), value])?;
     Ok(())
 }
 
@@ -473,36 +536,11 @@ pub(super) fn found_access(
     if let Some(unknown) = permissions::unknown(db, grantees)? {
         return Ok(Found::Unknown(unknown));
     }
-    let tree = Tree(db);
-    let space = |levels: Option<Vec<Level>>| levels.and_then(|levels| levels.last().copied());
-    let own = space(tree.levels(folder)?);
-    // Where access follows from, step by step: never from where it began.
-    let mut next = access.inherits;
-    while let Some(from) = next {
-        let Some(levels) = tree
-            .levels(from)?
-            .filter(|levels| space(Some(levels.clone())) == own)
-        else {
-            return Ok(Found::BadInheritance);
-        };
-        if levels
-            .first()
-            .is_some_and(|level| level.kind == NodeKind::File)
-        {
-            return Ok(Found::BadInheritance);
-        }
-        let Some(listed) = levels
-            .iter()
-            .find(|level| level.has_access || level.id == folder)
-        else {
-            break;
-        };
-        if listed.id == folder {
-            return Ok(Found::BadInheritance);
-        }
-        next = tree.access(listed.id, UserId::ADMIN)?.inherits;
+    if follows_rightly(&Tree(db), folder, access.inherits)? {
+        Ok(Found::Nothing)
+    } else {
+        Ok(Found::BadInheritance)
     }
-    Ok(Found::Nothing)
 }
 
 /// The access list of a folder as the log has it.

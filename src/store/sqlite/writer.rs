@@ -20,7 +20,7 @@ use crate::model::{Batch, Body, Change, Content, ContentId, Outcome, Principal, 
 use crate::store::{StoreError, Ticket};
 use bytes::Bytes;
 use rusqlite::Connection;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
@@ -148,7 +148,11 @@ impl Writer {
             .name("propstore-writer".to_owned())
             .spawn(move || serve(&shared, jobs));
         Ok(Writer {
-            queue: Queue { sender, waiting },
+            queue: Queue {
+                sender,
+                waiting,
+                buries: Arc::default(),
+            },
             committer,
             thread: Mutex::new(Some(thread.map_err(OpenError::Thread)?)),
         })
@@ -296,18 +300,25 @@ fn sweep_later(queue: &Queue, content: ContentId) {
     drop((queue.offer(job), ticket));
 }
 
-/// Marks a part of what lies in deleted folders, and asks for the rest: it waits its turn behind other writes. If there is
-/// no room to wait, that goes on when propstore next starts.
+/// Marks a part of what lies in deleted folders, and asks for the rest: it waits its turn behind other writes, and only one
+/// such job waits at a time. If there is no room to wait, that goes on with the next deletion, or when propstore starts.
 fn bury_later(queue: &Queue) {
+    if queue.buries.swap(true, Ordering::AcqRel) {
+        return;
+    }
     let again = queue.clone();
     let work: Work<()> = Box::new(move |counters| {
+        again.buries.store(false, Ordering::Release);
         if spaces::bury(counters.db())? {
             bury_later(&again);
         }
         Ok(())
     });
     let (job, ticket) = task(0, work);
-    drop((queue.offer(job), ticket));
+    if queue.offer(job).is_err() {
+        queue.buries.store(false, Ordering::Release);
+    }
+    drop(ticket);
 }
 
 /// The jobs that wait for the thread.
@@ -317,6 +328,8 @@ struct Queue {
     sender: SyncSender<Message>,
     /// How many jobs are in it.
     waiting: Arc<AtomicUsize>,
+    /// Whether one of them marks what lies in deleted folders.
+    buries: Arc<AtomicBool>,
 }
 
 impl Queue {
