@@ -92,7 +92,8 @@ fn handling(route: Route, head: &Arc<Head>, limits: &Limits) -> Handling {
         Route::Files(id) => upload(id, head, limits),
         Route::File(id) if is_reading => at(Address::File(id), Right::Read, shown(id)),
         Route::File(id) => at(Address::File(id), Right::Submit, remove()),
-        Route::Raw(id) => raw(id, head),
+        Route::Raw(Some(id)) => raw(id, head),
+        Route::Raw(None) => nothing(Fault::UnknownPath),
         Route::Spaces => add_space(head),
         Route::Space(id) => at(Address::Space(id), Right::Read, shown(id)),
         Route::FoldersInSpace(id) if is_reading => at(
@@ -273,26 +274,25 @@ fn made(context: Context, outcome: Outcome) -> Result<Next, Fault> {
 
 /// `PUT folders/{id}`
 fn rename(id: NodeId, head: &Arc<Head>) -> Handling {
-    let need = Need::Inside(Right::Update);
+    let (address, need) = (Address::Folder(id), Need::Inside(Right::Update));
     let read = |body: &Outer| body.inside("folder").name();
-    with_body(
-        head,
-        Address::Folder(id),
-        need,
-        read,
-        move |context, place, name| {
-            let edit = Edit::Rename(name);
-            Ok(one(
-                context,
-                place.resource,
-                edit,
-                move |context, outcome| {
-                    outcome?;
-                    Ok(Next::Ask(entry(context, id, StatusCode::OK)))
-                },
-            ))
-        },
-    )
+    with_body(head, address, need, read, move |context, place, name| {
+        let edit = Edit::Rename(name.clone());
+        let told = move |context: Context, outcome: Outcome| {
+            outcome?;
+            let reply = move |mut shown: Shown| {
+                // As it was named here: it may have another name already.
+                shown.entry.name = name;
+                let body = response::entry(&context, &shown);
+                Ok(Next::Say(json(StatusCode::OK, body)))
+            };
+            Ok(Next::Ask(Call::Entry {
+                id,
+                reply: Box::new(reply),
+            }))
+        };
+        Ok(one(context, place.resource, edit, told))
+    })
 }
 
 /// `POST folders/{id}/files`

@@ -15,8 +15,8 @@ pub(super) enum Route {
     Files(NodeId),
     /// `files/{id}`
     File(NodeId),
-    /// `files/{id}/raw/{name}`
-    Raw(NodeId),
+    /// `files/{id}/raw/{name}`; `None` if that is no number.
+    Raw(Option<NodeId>),
     /// `spaces`
     Spaces,
     /// `spaces/{id}`
@@ -45,7 +45,7 @@ impl Route {
             ["folders", folder, "files"] => Route::Files(id(folder)?),
             ["files", file] => Route::File(id(file)?),
             // The name is for the reader alone.
-            ["files", file, "raw", _] => Route::Raw(id(file)?),
+            ["files", file, "raw", _] => Route::Raw(id(file)),
             ["spaces"] => Route::Spaces,
             ["spaces", space] => Route::Space(id(space)?),
             ["spaces", space, "folders"] => Route::FoldersInSpace(id(space)?),
@@ -105,7 +105,8 @@ mod tests {
                 "/api/files/9223372036854775807",
                 Some(Route::File(node(i64::MAX))),
             ),
-            ("/api/files/40/raw/a%2Fb", Some(Route::Raw(node(40)))),
+            ("/api/files/40/raw/a%2Fb", Some(Route::Raw(Some(node(40))))),
+            ("/api/files/x/raw/a", Some(Route::Raw(None))),
             ("/api/spaces", Some(Route::Spaces)),
             ("/api/spaces/11", Some(Route::Space(node(11)))),
             (

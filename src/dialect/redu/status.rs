@@ -32,6 +32,16 @@ fn invalid(field: &'static str, what: impl Into<String>) -> No {
     }
 }
 
+/// What no field is to blame for: the thing as a whole cannot be so.
+fn impossible(what: impl Into<String>) -> No {
+    let what = what.into();
+    No {
+        status: StatusCode::UNPROCESSABLE_ENTITY,
+        message: what.clone(),
+        field: Some(("base", what)),
+    }
+}
+
 /// Says why a request failed.
 pub(super) fn answer(head: &Head, fault: &Fault) -> Answer {
     let No {
@@ -93,7 +103,7 @@ fn of_refusal(head: &Head, refusal: &Refusal) -> No {
         | Refusal::TooDeep { .. }
         | Refusal::GroupNameTaken(_)
         | Refusal::BadInheritance
-        | Refusal::NoSuchGrantee(_) => no(StatusCode::UNPROCESSABLE_ENTITY, refusal.to_string()),
+        | Refusal::NoSuchGrantee(_) => impossible(refusal.to_string()),
         Refusal::RepeatedName(_)
         | Refusal::NoSuchProperty(_)
         | Refusal::PropertyExists(_)
