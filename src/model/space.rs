@@ -3,6 +3,9 @@
 //! Rules: `dialects-common.md` §3. A store says what is there ([`Spaces`]); which role that makes, and what of a space is
 //! visible to it, is said here alone.
 
+#[cfg(test)]
+mod tests;
+
 use super::{Caller, NodeId, NodeKind, Right, Rights, Role, Settings, Timestamp, UserId};
 
 /// The most levels of folders in a space.

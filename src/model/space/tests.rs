@@ -1,0 +1,457 @@
+//! Tables of roles and of what is visible, with spaces that are nothing but maps.
+
+use super::super::Principal;
+use super::super::principal::tests::principal;
+use super::*;
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+const SPACE: i64 = 10;
+const TOP: i64 = 11;
+const LOW: i64 = 12;
+const FILE: i64 = 13;
+const BESIDE: i64 = 14;
+
+const ANN: i64 = 3;
+const BOB: i64 = 4;
+const ANONYMOUS: i64 = 2;
+
+/// A space with the folders `TOP`, `LOW` in it, and `BESIDE`; and a file in `LOW`, which `ANN` has made.
+#[derive(Default)]
+struct Fake {
+    settings: BTreeMap<i64, Settings>,
+    enrolled: Option<SpaceRole>,
+    lists: BTreeMap<i64, Listed>,
+    gone: Option<i64>,
+}
+
+fn node(number: i64) -> NodeId {
+    NodeId::new(number).unwrap()
+}
+
+impl Fake {
+    fn level(&self, id: i64) -> Level {
+        Level {
+            id: node(id),
+            kind: match id {
+                SPACE => NodeKind::Space,
+                FILE => NodeKind::File,
+                _ => NodeKind::Folder,
+            },
+            maker: UserId::new(ANN).unwrap(),
+            settings: self.settings.get(&id).copied().unwrap_or_default(),
+            has_access: self.lists.contains_key(&id),
+        }
+    }
+
+    fn ground(&self, caller: &Caller, id: i64) -> Option<SpaceGround> {
+        let Ok(ground) = SpaceGround::of(self, caller, node(id));
+        ground
+    }
+
+    fn role(&self, user: i64, id: i64) -> Option<SpaceRole> {
+        self.ground(&caller(user, 0), id).unwrap().role
+    }
+}
+
+impl Spaces for Fake {
+    type Error = Infallible;
+
+    fn levels(&self, id: NodeId) -> Result<Option<Vec<Level>>, Infallible> {
+        let ids: &[i64] = match id.get() {
+            SPACE => &[SPACE],
+            TOP => &[TOP, SPACE],
+            LOW => &[LOW, TOP, SPACE],
+            FILE => &[FILE, LOW, TOP, SPACE],
+            BESIDE => &[BESIDE, SPACE],
+            _ => return Ok(None),
+        };
+        let is_gone = ids.iter().any(|&id| Some(id) == self.gone);
+        Ok((!is_gone).then(|| ids.iter().map(|&id| self.level(id)).collect()))
+    }
+
+    fn enrolled(&self, space: NodeId, _: UserId) -> Result<Option<SpaceRole>, Infallible> {
+        assert_eq!(space, node(SPACE));
+        Ok(self.enrolled)
+    }
+
+    fn access(&self, folder: NodeId, _: UserId) -> Result<Listed, Infallible> {
+        Ok(self.lists.get(&folder.get()).copied().unwrap_or_default())
+    }
+}
+
+fn caller(user: i64, millis: i64) -> Caller {
+    Caller {
+        who: principal(user, Role::Contributor),
+        at: Timestamp::from_millis(millis),
+    }
+}
+
+fn user(role: SpaceRole) -> Listed {
+    Listed {
+        user: Some(role),
+        ..Listed::default()
+    }
+}
+
+fn follow(id: i64) -> Listed {
+    Listed {
+        inherits: Some(node(id)),
+        ..Listed::default()
+    }
+}
+
+#[test]
+fn roles_have_numbers_and_names() {
+    let all = [
+        (1, SpaceRole::Reader, "reader", false),
+        (2, SpaceRole::Member, "member", true),
+        (3, SpaceRole::Tutor, "tutor", true),
+        (4, SpaceRole::Teacher, "teacher", true),
+        (5, SpaceRole::Administrator, "administrator", true),
+        (6, SpaceRole::Owner, "owner", false),
+    ];
+    for (number, role, name, is_enrolled) in all {
+        assert_eq!((role.number(), role.name()), (number, name));
+        assert_eq!(SpaceRole::of_number(number), Some(role));
+        assert_eq!(SpaceRole::of_enrollment(name), is_enrolled.then_some(role));
+        assert_eq!(role.is_staff(), number >= 3);
+    }
+    assert!(all.is_sorted_by_key(|(_, role, ..)| *role));
+    for number in [i64::MIN, -1, 0, 7, i64::MAX] {
+        assert_eq!(SpaceRole::of_number(number), None);
+    }
+    for name in ["", "Tutor", "boss", "professor"] {
+        assert_eq!(SpaceRole::of_enrollment(name), None);
+    }
+}
+
+#[test]
+fn each_role_may_do_what_those_before_it_may() {
+    let table = [
+        (Right::Read, 1),
+        (Right::Browse, 1),
+        (Right::Submit, 3),
+        (Right::Comment, 3),
+        (Right::Update, 3),
+        (Right::Create, 3),
+        (Right::Delete, 3),
+        (Right::ChangePermissions, 4),
+        (Right::Enroll, 5),
+    ];
+    for number in 0..=6 {
+        let ground = SpaceGround {
+            space: node(SPACE),
+            role: SpaceRole::of_number(number),
+            is_hidden: false,
+            takes_files: false,
+            takes_comments: false,
+            depth: 1,
+        };
+        for (right, least) in table {
+            let may = |ground: SpaceGround| ground.rights().allow(right);
+            assert_eq!(may(ground), number >= least, "{number} {right:?}");
+            let is_hidden = true;
+            let hidden = SpaceGround {
+                is_hidden,
+                ..ground
+            };
+            assert_eq!(may(hidden), number >= least.max(3), "{number} {right:?}");
+        }
+        for (takes_files, takes_comments, right) in
+            [(true, false, Right::Submit), (false, true, Right::Comment)]
+        {
+            let ground = SpaceGround {
+                takes_files,
+                takes_comments,
+                ..ground
+            };
+            assert_eq!(ground.rights().allow(right), number >= 2, "{number}");
+            let is_hidden = true;
+            let hidden = SpaceGround {
+                is_hidden,
+                ..ground
+            };
+            assert_eq!(hidden.rights().allow(right), number >= 3, "{number}");
+            assert_eq!(ground.rights().allow(Right::Update), number >= 3);
+        }
+        // Nothing here makes an administrator of the site.
+        assert!(!ground.rights().allow(Right::Admin));
+    }
+}
+
+#[test]
+fn the_nearest_list_counts_and_staff_is_never_shut_out() {
+    use SpaceRole::{Administrator, Member, Owner, Reader, Tutor};
+    let listed = |user, group, public| Listed {
+        user,
+        group,
+        public,
+        inherits: None,
+    };
+    let nobody = Listed::default();
+    // (enrolled, lists, role at the file)
+    for (enrolled, lists, expected) in [
+        (None, vec![], None),
+        (Some(Member), vec![], Some(Member)),
+        (Some(Member), vec![(TOP, nobody)], None),
+        (Some(Member), vec![(BESIDE, nobody)], Some(Member)),
+        (Some(Tutor), vec![(TOP, nobody)], Some(Tutor)),
+        (Some(Tutor), vec![(LOW, user(Reader))], Some(Tutor)),
+        (Some(Tutor), vec![(LOW, user(Owner))], Some(Owner)),
+        (None, vec![(TOP, user(Tutor)), (LOW, nobody)], None),
+        (None, vec![(TOP, nobody), (LOW, user(Tutor))], Some(Tutor)),
+        (
+            None,
+            vec![(LOW, listed(Some(Reader), Some(Tutor), Some(Owner)))],
+            Some(Reader),
+        ),
+        (
+            None,
+            vec![(LOW, listed(None, Some(Reader), Some(Owner)))],
+            Some(Reader),
+        ),
+        (
+            Some(Administrator),
+            vec![(LOW, listed(None, None, Some(Reader)))],
+            Some(Administrator),
+        ),
+        // On from somewhere else, where the same goes.
+        (None, vec![(LOW, follow(BESIDE))], None),
+        (Some(Member), vec![(LOW, follow(BESIDE))], Some(Member)),
+        (
+            Some(Member),
+            vec![(LOW, follow(BESIDE)), (BESIDE, nobody)],
+            None,
+        ),
+        (
+            Some(Member),
+            vec![(LOW, follow(SPACE)), (TOP, nobody)],
+            Some(Member),
+        ),
+        (
+            Some(Member),
+            vec![
+                (LOW, follow(BESIDE)),
+                (BESIDE, follow(TOP)),
+                (TOP, user(Reader)),
+            ],
+            Some(Reader),
+        ),
+        // A circle has an end.
+        (
+            Some(Member),
+            vec![(LOW, follow(BESIDE)), (BESIDE, follow(LOW))],
+            Some(Member),
+        ),
+    ] {
+        let fake = Fake {
+            enrolled,
+            lists: lists.iter().copied().collect(),
+            ..Fake::default()
+        };
+        assert_eq!(fake.role(ANN, FILE), expected, "{enrolled:?} {lists:?}");
+        assert_eq!(fake.role(ANN, LOW), expected);
+        assert_eq!(fake.role(ANN, SPACE), enrolled);
+        assert_eq!(fake.role(ANONYMOUS, FILE), None);
+    }
+}
+
+#[test]
+fn an_administrator_of_the_site_owns_every_space_and_the_anonymous_account_has_no_part() {
+    let fake = Fake {
+        enrolled: Some(SpaceRole::Administrator),
+        lists: BTreeMap::from([(
+            TOP,
+            Listed {
+                public: Some(SpaceRole::Owner),
+                ..Listed::default()
+            },
+        )]),
+        ..Fake::default()
+    };
+    let at = Timestamp::from_millis(0);
+    let admin = principal(1, Role::Admin);
+    let anonymous = principal(ANONYMOUS, Role::Viewer);
+    let key = Principal::with_key(Arc::clone(anonymous.user()));
+    for who in [admin, key] {
+        let ground = fake.ground(&Caller { who, at }, FILE).unwrap();
+        assert_eq!(ground.role, Some(SpaceRole::Owner));
+    }
+    assert_eq!(fake.role(ANONYMOUS, FILE), None);
+    assert_eq!(fake.role(ANONYMOUS, SPACE), None);
+    assert_eq!(fake.role(BOB, FILE), Some(SpaceRole::Owner));
+}
+
+#[test]
+fn what_is_deleted_has_no_ground() {
+    for (gone, left) in [
+        (FILE, [true, true, true, false, true]),
+        (LOW, [true, true, false, false, true]),
+        (TOP, [true, false, false, false, true]),
+    ] {
+        let fake = Fake {
+            gone: Some(gone),
+            ..Fake::default()
+        };
+        let has = [SPACE, TOP, LOW, FILE, BESIDE].map(|id| fake.ground(&caller(ANN, 0), id));
+        assert_eq!(has.map(|ground| ground.is_some()), left);
+    }
+    let depth = |id| Fake::default().ground(&caller(ANN, 0), id).unwrap().depth;
+    assert_eq!([SPACE, TOP, LOW, FILE].map(depth), [0, 1, 2, 3]);
+}
+
+/// What is hidden of the space, the two folders and the file at a moment, for `ANN` and for `BOB`.
+fn hidden(settings: &[(i64, Settings)], millis: i64) -> [[bool; 4]; 2] {
+    let fake = Fake {
+        enrolled: Some(SpaceRole::Member),
+        settings: settings.iter().copied().collect(),
+        ..Fake::default()
+    };
+    [ANN, BOB].map(|user| {
+        [SPACE, TOP, LOW, FILE].map(|id| {
+            let caller = caller(user, millis);
+            let ground = fake.ground(&caller, id).unwrap();
+            // A list says the same.
+            let above = match id {
+                TOP => SPACE,
+                LOW => TOP,
+                FILE => LOW,
+                _ => return ground.is_hidden,
+            };
+            let own = fake.ground(&caller, above).unwrap();
+            let Ok(inside) = Inside::new(&fake, &caller, own, node(above));
+            assert_eq!(inside.ground(&fake, fake.level(id)), Ok(ground));
+            ground.is_hidden
+        })
+    })
+}
+
+#[test]
+fn what_is_shut_is_hidden_with_all_below_it() {
+    const NONE: Settings = Settings {
+        publish: None,
+        open: None,
+        starts_at: None,
+        ends_at: None,
+        deadline_at: None,
+        allow_upload: None,
+        allow_late: None,
+        allow_comments: None,
+        view_all: None,
+        allow_download: None,
+        is_link: None,
+        submitted: false,
+    };
+    let unpublished = Settings {
+        publish: Some(false),
+        ..NONE
+    };
+    let closed = Settings {
+        open: Some(false),
+        ..NONE
+    };
+    let moment = |millis| Some(Timestamp::from_millis(millis));
+    let dated = Settings {
+        open: Some(true),
+        starts_at: moment(10),
+        ends_at: moment(20),
+        ..NONE
+    };
+    let submitted = Settings {
+        submitted: true,
+        ..NONE
+    };
+    let view = |view_all| Settings {
+        view_all: Some(view_all),
+        ..NONE
+    };
+    let (nothing, low) = ([false; 4], [false, false, true, true]);
+    let (all, file) = ([false, true, true, true], [false, false, false, true]);
+    for (settings, millis, ann, bob) in [
+        (vec![], 0, nothing, nothing),
+        (vec![(TOP, unpublished)], 0, all, all),
+        (vec![(LOW, unpublished)], 0, low, low),
+        (vec![(FILE, unpublished)], 0, file, file),
+        (vec![(SPACE, unpublished)], 0, nothing, nothing),
+        (vec![(TOP, closed)], 0, all, all),
+        (vec![(LOW, closed)], 0, low, low),
+        (vec![(FILE, closed)], 0, nothing, nothing),
+        (vec![(SPACE, closed)], 0, nothing, nothing),
+        (vec![(TOP, dated)], 9, all, all),
+        (vec![(TOP, dated)], 10, nothing, nothing),
+        (vec![(LOW, dated)], 19, nothing, nothing),
+        (vec![(LOW, dated)], 20, low, low),
+        (vec![(FILE, submitted)], 0, nothing, nothing),
+        (
+            vec![(FILE, submitted), (LOW, view(false))],
+            0,
+            nothing,
+            file,
+        ),
+        (
+            vec![(FILE, submitted), (LOW, view(true))],
+            0,
+            nothing,
+            nothing,
+        ),
+        (
+            vec![(FILE, submitted), (TOP, view(false))],
+            0,
+            nothing,
+            nothing,
+        ),
+        (vec![(LOW, view(false))], 0, nothing, nothing),
+    ] {
+        assert_eq!(
+            hidden(&settings, millis),
+            [ann, bob],
+            "{settings:?} {millis}"
+        );
+    }
+}
+
+#[test]
+fn a_member_submits_and_takes_back_as_long_as_the_folder_takes_files() {
+    let moment = |millis| Some(Timestamp::from_millis(millis));
+    // (taken at all, deadline, late ones), and whether it takes files at 9, 10 and 11
+    for (upload, deadline, late, expected) in [
+        (None, None, None, [false; 3]),
+        (Some(false), None, Some(true), [false; 3]),
+        (Some(true), None, None, [true; 3]),
+        (Some(true), moment(10), None, [true, true, false]),
+        (Some(true), moment(10), Some(false), [true, true, false]),
+        (Some(true), moment(10), Some(true), [true; 3]),
+    ] {
+        let settings = Settings {
+            allow_upload: upload,
+            deadline_at: deadline,
+            allow_late: late,
+            allow_comments: upload,
+            ..Settings::default()
+        };
+        let submitted = Settings {
+            submitted: true,
+            ..Settings::default()
+        };
+        let of = |file| Fake {
+            settings: BTreeMap::from([(LOW, settings), (FILE, file)]),
+            ..Fake::default()
+        };
+        let fake = of(submitted);
+        for (millis, expected) in [9, 10, 11].into_iter().zip(expected) {
+            let ground = |user, id| fake.ground(&caller(user, millis), id).unwrap();
+            let takes = |user, id| ground(user, id).takes_files;
+            assert_eq!(takes(BOB, LOW), expected);
+            assert_eq!(takes(ANN, FILE), expected);
+            // It is another's, or lies elsewhere, or was not submitted.
+            assert!(!takes(BOB, FILE) && !takes(ANN, TOP) && !takes(ANN, SPACE));
+            let put_there = of(Settings::default()).ground(&caller(ANN, millis), FILE);
+            assert!(!put_there.unwrap().takes_files);
+            let comments = |id| ground(BOB, id).takes_comments;
+            assert_eq!(comments(FILE), upload == Some(true));
+            assert!(!comments(LOW) && !comments(SPACE));
+        }
+    }
+}
