@@ -2,6 +2,8 @@
 //!
 //! What it shares with every store is in `store::contract`.
 
+mod spaces;
+
 use super::known::Known;
 use super::{OpenError, Sqlite, SqliteOptions, heads, packed, rows, schema};
 use crate::model::{
