@@ -5,9 +5,9 @@
 
 use super::{
     AccessList, Charset, Content, Denied, Etag, Extensions, File, FileDescription, Grantee,
-    Language, MediaType, NameFault, NewNode, NodeName, Page, Permissions, Principal, PropertyId,
-    PropertyKey, PropertyName, ROOT_FOLDER, ResourceId, Revision, Right, SpaceRole, Timestamp,
-    User, UserId, is_comment,
+    Language, MediaType, NameFault, NewNode, NodeId, NodeName, Page, Permissions, Principal,
+    PropertyId, PropertyKey, PropertyName, ROOT_FOLDER, ResourceId, Revision, Right, SpaceRole,
+    Timestamp, User, UserId, is_comment,
 };
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -28,7 +28,8 @@ impl Batch {
     /// A batch of these changes.
     ///
     /// # Errors
-    /// [`Refusal::RepeatedName`] if two changes concern the same property; which of them would count?
+    /// [`Refusal::RepeatedName`] or [`Refusal::RepeatedNode`] if two changes concern the same property or write the same
+    /// node; which of them would count?
     pub fn new(by: Principal, at: Timestamp, changes: Vec<Change>) -> Result<Self, Refusal> {
         if changes.len() > 1 {
             let mut seen = HashSet::with_capacity(changes.len());
@@ -36,6 +37,14 @@ impl Batch {
                 let name = change.edit.property_name();
                 if name.is_some_and(|name| !seen.insert((change.resource, name))) {
                     return Err(Refusal::RepeatedName(name.unwrap_or_default().to_owned()));
+                }
+            }
+            let mut seen = HashSet::new();
+            for change in &changes {
+                if let (Some(key), ResourceId::Node(node)) = (change.edit.node(), change.resource)
+                    && !seen.insert((node, key))
+                {
+                    return Err(Refusal::RepeatedNode(node));
                 }
             }
         }
@@ -133,6 +142,26 @@ impl Edit {
             | Edit::AddSpace(_)
             | Edit::AddFolder(_)
             | Edit::Rename(_)
+            | Edit::AddFile(_)
+            | Edit::Enroll(_)
+            | Edit::SetAccess(_) => None,
+        }
+    }
+
+    /// What it writes a revision of, or deletes: a file of this name on the resource or, with the empty one, that itself.
+    fn node(&self) -> Option<&str> {
+        match self {
+            Edit::Upload(upload) => Some(upload.file.name.as_str()),
+            Edit::Revise { .. } | Edit::Remove { .. } | Edit::WritePage(_) | Edit::Rename(_) => {
+                Some("")
+            }
+            Edit::Put(_)
+            | Edit::Delete(_)
+            | Edit::Refused { .. }
+            | Edit::SetLanguage(_)
+            | Edit::SetPermissions(_)
+            | Edit::AddSpace(_)
+            | Edit::AddFolder(_)
             | Edit::AddFile(_)
             | Edit::Enroll(_)
             | Edit::SetAccess(_) => None,
@@ -441,6 +470,12 @@ pub enum Refusal {
     /// Nobody gives a role that is above the own one.
     #[error("only somebody with a higher role can give the role {}", .0.name())]
     RoleAboveOwn(SpaceRole),
+    /// An access list names somebody twice.
+    #[error("{0} stands in the list twice")]
+    RepeatedGrantee(Grantee),
+    /// Two changes of a batch concern the same page, folder or file.
+    #[error("node {0} is changed twice")]
+    RepeatedNode(NodeId),
     /// Access cannot follow from there.
     #[error(
         "access follows only from a folder or the space itself in the same space, and not in a circle"

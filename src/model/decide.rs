@@ -15,7 +15,8 @@ use self::conditions::{meet, meet_file, stale};
 use super::{
     Batch, Change, Content, Delete, Done, Edit, Extensions, File, Grantee, NodeId, NodeKind,
     Outcome, Page, Place, Precondition, Principal, Property, PropertyId, PropertyKey, Put, Refusal,
-    ResourceId, Revision, Right, Settings, SpaceRole, Timestamp, User, UserId, check_setting,
+    ResourceId, Revision, Right, Settings, Source, SpaceRole, Timestamp, User, UserId,
+    check_setting,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -76,8 +77,8 @@ pub enum Found {
     },
     /// Of an [`Edit::Enroll`]: the account, and its role in the space.
     Account(Arc<User>, Option<SpaceRole>),
-    /// Of an [`Edit::SetAccess`]: access cannot follow from where it says.
-    BadInheritance,
+    /// Of an [`Edit::SetAccess`]: where its access follows from, and the highest role that is given there.
+    Source(Source, Option<SpaceRole>),
 }
 
 impl Found {

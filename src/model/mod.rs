@@ -39,8 +39,8 @@ pub use setting::{
     setting_text,
 };
 pub use space::{
-    AccessList, FOLDER_LEVELS_MAX, Inside, Level, Listed, SpaceGround, SpaceRole, Spaces,
-    follows_rightly,
+    AccessList, FOLDER_LEVELS_MAX, Inside, Level, Listed, Source, SpaceGround, SpaceRole, Spaces,
+    source,
 };
 pub use tree::{
     Address, DESCRIPTION_PROPERTY, File, FileDescription, LANGUAGE_CHARS_MAX, Language, NewNode,

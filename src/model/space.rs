@@ -295,36 +295,49 @@ fn role<S: Spaces>(
     Ok(staff)
 }
 
-/// Whether access to a folder may follow from a resource: that is a folder in the same space or the space itself, and
-/// does not follow from the folder in turn.
+/// The folder whose list counts in another one that follows a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// This folder.
+    Folder(NodeId),
+    /// None: those who are enrolled have access.
+    Enrollment,
+    /// Access cannot follow from there: it is neither a folder in the same space nor the space, or follows in turn.
+    Impossible,
+}
+
+/// Whose list counts in a folder that follows a resource, or has a list of its own.
 ///
 /// # Errors
 /// Those of the store.
-pub fn follows_rightly<S: Spaces>(
+pub fn source<S: Spaces>(
     spaces: &S,
     folder: NodeId,
     from: Option<NodeId>,
-) -> Result<bool, S::Error> {
+) -> Result<Source, S::Error> {
     let space_of = |levels: &[Level]| levels.last().map(|space| space.id);
     let own = space_of(&spaces.levels(folder)?.unwrap_or_default());
-    let mut next = from;
+    let (mut counts, mut next) = (folder, from);
     for _ in 0..INHERITED_MAX {
         let Some(from) = next else {
-            return Ok(true);
+            return Ok(Source::Folder(counts));
         };
         let levels = spaces.levels(from)?.unwrap_or_default();
         let is_file = |level: &Level| level.kind == NodeKind::File;
         if levels.first().is_none_or(is_file) || space_of(&levels) != own {
-            return Ok(false);
+            return Ok(Source::Impossible);
         }
-        let counts = |level: &&Level| level.has_access || level.id == folder;
-        match levels.iter().find(counts) {
-            None => return Ok(true),
-            Some(level) if level.id == folder => return Ok(false),
-            Some(level) => next = spaces.access(level.id, UserId::ADMIN)?.inherits,
+        let is_next = |level: &&Level| level.has_access || level.id == folder;
+        match levels.iter().find(is_next) {
+            None => return Ok(Source::Enrollment),
+            Some(level) if level.id == folder => break,
+            Some(level) => {
+                counts = level.id;
+                next = spaces.access(level.id, UserId::ADMIN)?.inherits;
+            }
         }
     }
-    Ok(false)
+    Ok(Source::Impossible)
 }
 
 fn first_with_access(levels: &[Level]) -> Option<NodeId> {

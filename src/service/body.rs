@@ -241,6 +241,14 @@ impl Exchange<'_> {
                 let keeper = Keeper::new(bytes_max, too_large, at);
                 let gathered = self.gather_part(feed, boundary?, is_wanted, keeper).await;
                 self.body = body;
+                // What follows the last part means nothing, but has to come.
+                let mut deadline = self.floor();
+                while gathered.is_ok()
+                    && self
+                        .piece(&mut deadline, &mut Coding::Identity)
+                        .await?
+                        .is_some()
+                {}
                 gathered
             }
         }

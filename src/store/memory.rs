@@ -845,8 +845,8 @@ impl State {
         id: NodeId,
         revision: Option<Revision>,
     ) -> Result<FileView, StoreError> {
-        let (file, head) = self.file(id, revision)?;
         let mut properties = self.list(who, &super::embedded(ResourceId::Node(id)))?;
+        let (file, head) = self.file(id, revision)?;
         properties
             .users
             .extend(self.users_of([file.modified_by].iter()));

@@ -50,6 +50,8 @@ pub(super) fn of_refusal(refusal: &Refusal, manner: Manner) -> (StatusCode, Stri
         Refusal::RootFolder
         | Refusal::TooDeep { .. }
         | Refusal::FileType(_)
+        | Refusal::RepeatedGrantee(_)
+        | Refusal::RepeatedNode(_)
         | Refusal::BadInheritance => (StatusCode::BAD_REQUEST, format!("{refusal}.")),
         Refusal::RoleAboveOwn(_) => (StatusCode::FORBIDDEN, format!("{refusal}.")),
         Refusal::Denied(denied) => of_denied(denied),

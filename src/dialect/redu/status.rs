@@ -103,6 +103,8 @@ fn of_refusal(head: &Head, refusal: &Refusal) -> No {
         | Refusal::TooDeep { .. }
         | Refusal::GroupNameTaken(_)
         | Refusal::BadInheritance
+        | Refusal::RepeatedGrantee(_)
+        | Refusal::RepeatedNode(_)
         | Refusal::NoSuchGrantee(_) => impossible(refusal.to_string()),
         Refusal::RepeatedName(_)
         | Refusal::NoSuchProperty(_)

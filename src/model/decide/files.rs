@@ -5,7 +5,7 @@ use super::super::{
     NewNode, NodeId, NodeKind, NodeName, Outcome, Property, PropertyKey, PropertyName, Refusal,
     ResourceId, Revision, Right, Setting, SpaceRole, Upload, setting_text,
 };
-use super::conditions::meet_file;
+use super::conditions::{meet_file, meet_node};
 use super::{Decision, Found};
 use bytes::Bytes;
 
@@ -114,6 +114,8 @@ impl Decision<'_> {
                 return Err(Refusal::NoSuchFolder);
             }
             place.allow(self.by, Right::Delete)?;
+            let missing = Refusal::NoSuchFolder;
+            meet_node(demand, Some(folder.etag()), missing.clone(), missing)?;
             return if *is_first {
                 Err(Refusal::RootFolder)
             } else {

@@ -2,10 +2,11 @@
 
 use super::super::{
     AccessList, Content, Done, Enroll, FOLDER_LEVELS_MAX, MediaType, NewNode, NewSpace, NodeId,
-    NodeKind, NodeName, Outcome, Page, Place, Refusal, ResourceId, Revision,
+    NodeKind, NodeName, Outcome, Page, Place, Refusal, ResourceId, Revision, Source,
 };
 use super::{Decision, Found};
 use bytes::Bytes;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 impl Decision<'_> {
@@ -120,14 +121,32 @@ impl Decision<'_> {
         if let Found::Unknown(grantee) = found {
             return Err(Refusal::NoSuchGrantee(*grantee));
         }
-        if matches!(found, Found::BadInheritance) {
-            return Err(Refusal::BadInheritance);
+        let followed = match found {
+            Found::Source(Source::Impossible, _) => return Err(Refusal::BadInheritance),
+            Found::Source(Source::Folder(_) | Source::Enrollment, highest) => *highest,
+            Found::Nothing
+            | Found::Property(_)
+            | Found::File { .. }
+            | Found::Page { .. }
+            | Found::Unknown(_)
+            | Found::Folder { .. }
+            | Found::Submission { .. }
+            | Found::Account(..) => None,
+        };
+        let grantees = access.into_iter().flat_map(|access| &access.grants);
+        let mut seen = HashSet::new();
+        for (grantee, _) in grantees {
+            if !seen.insert(grantee) {
+                return Err(Refusal::RepeatedGrantee(*grantee));
+            }
         }
         let own = place.space.and_then(|ground| ground.role);
         let granted = access.into_iter().flat_map(|access| {
             let grants = access.grants.iter().map(|&(_, role)| role);
             grants.chain(access.public)
         });
+        // To follow a list is to give what it gives.
+        let granted = granted.chain(followed);
         match granted.max().filter(|&role| Some(role) > own) {
             Some(role) => Err(Refusal::RoleAboveOwn(role)),
             None => Ok(Done::AccessSet),

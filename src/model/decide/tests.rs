@@ -1043,3 +1043,37 @@ proptest! {
         prop_assert_eq!(again, world);
     }
 }
+
+#[test]
+fn a_batch_writes_a_node_once() {
+    let rename = || Edit::Rename("x".parse().unwrap());
+    let remove = || Edit::Remove { demand: None };
+    let (node, other) = (PAGE, ResourceId::Node(node_id(7)));
+    for (first, second, is_good) in [
+        ((node, rename()), (node, rename()), false),
+        ((node, rename()), (node, remove()), false),
+        ((node, rename()), (other, rename()), true),
+        ((node, rename()), (node, put(None, Precondition::Any)), true),
+        (
+            (node, upload(FileDescription::Keep)),
+            (node, upload(FileDescription::Keep)),
+            false,
+        ),
+        (
+            (node, upload(FileDescription::Keep)),
+            (other, upload(FileDescription::Keep)),
+            true,
+        ),
+        (
+            (node, upload(FileDescription::Keep)),
+            (node, remove()),
+            true,
+        ),
+    ] {
+        let said = format!("{first:?} {second:?}");
+        let changes = [first, second].map(|(resource, edit)| Change { resource, edit });
+        let batch = Batch::new(writer(), at(9), changes.into());
+        let refused = Some(Refusal::RepeatedNode(NodeId::HOME)).filter(|_| !is_good);
+        assert_eq!(batch.err(), refused, "{said}");
+    }
+}

@@ -239,11 +239,16 @@ fn the_nearest_list_counts_and_staff_is_never_shut_out() {
             ],
             Some(Reader),
         ),
-        // A circle has an end.
+        // A circle leads to nothing, and lets in only those who cannot be shut out.
         (
             Some(Member),
             vec![(LOW, follow(BESIDE)), (BESIDE, follow(LOW))],
-            Some(Member),
+            None,
+        ),
+        (
+            Some(Tutor),
+            vec![(LOW, follow(BESIDE)), (BESIDE, follow(LOW))],
+            Some(Tutor),
         ),
     ] {
         let fake = Fake {

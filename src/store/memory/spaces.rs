@@ -4,7 +4,7 @@ use super::{State, StoredNode};
 use crate::model::{
     AccessList, Body, Caller, Content, Entries, Entry, Extensions, FileEntry, FileOrder, Found,
     Grantee, Ground, Inside, Kept, Level, Listed, NodeId, NodeKind, NodeName, Property, Refusal,
-    ResourceId, Right, Setting, SpaceGround, SpaceRole, Spaces, UserId, follows_rightly, rights_on,
+    ResourceId, Right, Setting, Source, SpaceGround, SpaceRole, Spaces, UserId, rights_on, source,
 };
 use crate::store::{Account, StoreError, folded};
 use std::convert::Infallible;
@@ -133,11 +133,20 @@ impl State {
         if let Some(unknown) = self.unknown(access.grants.iter().map(|&(grantee, _)| grantee)) {
             return Found::Unknown(unknown);
         }
-        if sure(follows_rightly(self, folder, access.inherits)) {
-            Found::Nothing
-        } else {
-            Found::BadInheritance
-        }
+        let source = sure(source(self, folder, access.inherits));
+        let highest = match source {
+            // What the folder's own list gives is said by the change itself.
+            Source::Folder(from) if from != folder => {
+                let list = self.nodes.get(&from).and_then(|node| node.access.as_ref());
+                let roles = list.into_iter().flat_map(|list| {
+                    let grants = list.grants.iter().map(|&(_, role)| role);
+                    grants.chain(list.public)
+                });
+                roles.max()
+            }
+            Source::Folder(_) | Source::Enrollment | Source::Impossible => None,
+        };
+        Found::Source(source, highest)
     }
 
     /// The newest file of a name in a folder that the one who asks may see.

@@ -242,6 +242,7 @@ fn makers(
         if change.edit.right() == Some(Right::Comment)
             && let (Found::Property(head), Some(Ok(place))) =
                 (found, snapshot.places.get(&change.resource))
+            && place.rights.allow(Right::Comment)
             && !place.rights.allow(Right::Update)
         {
             makers.insert(head.id, spaces::maker(db, head.id)?);
@@ -370,7 +371,7 @@ fn remove(
         | Found::Unknown(_)
         | Found::Submission { .. }
         | Found::Account(..)
-        | Found::BadInheritance => return Ok(()),
+        | Found::Source(..) => return Ok(()),
     };
     log.add(change.resource, &("remove", name.as_str(), revision.get()))
 }

@@ -518,8 +518,8 @@ pub(super) fn file_view(
     id: NodeId,
     revision: Option<Revision>,
 ) -> Result<FileView, StoreError> {
-    let (file, head) = file(db, id, revision)?;
     let mut properties = whole_list(db, known, caller, &embedded(ResourceId::Node(id)))?;
+    let (file, head) = file(db, id, revision)?;
     add_user(db, known, &mut properties.users, file.modified_by)?;
     Ok(FileView {
         head,

@@ -9,8 +9,8 @@ use super::{heads, pages, permissions};
 use crate::model::{
     AccessList, Caller, Entries, Entry, Extensions, File, FileEntry, FileOrder, Found, Grantee,
     Ground, GroupId, Inside, Kept, Level, Listed, NodeId, NodeKind, NodeName, Place, Property,
-    PropertyId, ResourceId, Revision, Right, Setting, Settings, SpaceGround, SpaceRole, Spaces,
-    Timestamp, UserId, Users, follows_rightly,
+    PropertyId, ResourceId, Revision, Right, Setting, Settings, Source, SpaceGround, SpaceRole,
+    Spaces, Timestamp, UserId, Users, source,
 };
 use crate::store::StoreError;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -90,6 +90,14 @@ const ACCESS: &str = "
             AND grantee IN (SELECT user_group FROM membership WHERE account = ?2)),
            public_role, inherits
     FROM access WHERE node = ?1";
+
+/// The highest role that a list gives to anybody.
+const HIGHEST: &str = "
+    SELECT max(role) FROM (
+        SELECT public_role AS role FROM access WHERE node = ?1
+        UNION ALL
+        SELECT role FROM access_grant WHERE node = ?1
+    )";
 
 const OWN_ACCESS: &str = "SELECT public_role, inherits FROM access WHERE node = ?1";
 
@@ -536,11 +544,20 @@ pub(super) fn found_access(
     if let Some(unknown) = permissions::unknown(db, grantees)? {
         return Ok(Found::Unknown(unknown));
     }
-    if follows_rightly(&Tree(db), folder, access.inherits)? {
-        Ok(Found::Nothing)
-    } else {
-        Ok(Found::BadInheritance)
-    }
+    let source = source(&Tree(db), folder, access.inherits)?;
+    let highest = match source {
+        // What the folder's own list gives is said by the change itself.
+        Source::Folder(from) if from != folder => {
+            let mut statement = db.prepare_cached(HIGHEST)?;
+            let mut rows = statement.query([from.get()])?;
+            match rows.next()? {
+                Some(row) => role(row, 0)?,
+                None => None,
+            }
+        }
+        Source::Folder(_) | Source::Enrollment | Source::Impossible => None,
+    };
+    Ok(Found::Source(source, highest))
 }
 
 /// The access list of a folder as the log has it.
