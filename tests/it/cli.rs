@@ -1,7 +1,7 @@
 //! The program at the prompt: what it says, how it ends, and what it does to the files around it
 //! (`promises.md` §1.5, §1.6).
 
-use crate::harness::{PASSWORD, Server, mode, program, properties, run};
+use crate::harness::{PASSWORD, Server, basic, mode, program, properties, run};
 use rusqlite::Connection as Database;
 use std::net::TcpListener;
 use std::path::Path;
@@ -404,4 +404,354 @@ fn flags_can_be_given_by_the_environment_and_the_flag_wins() {
         .is(207)
         .xml();
     assert_eq!(refused.property("q").child("status").attr("code"), "400");
+}
+
+/// A database that was served once and is not served now.
+fn stopped() -> Arc<TempDir> {
+    let mut server = Server::start();
+    server.signal("TERM");
+    assert!(server.wait().success());
+    server.dir()
+}
+
+/// A command on the database in a folder; `user` and others come before it, the rest behind.
+fn on(dir: &TempDir, name: &str, arguments: &[&str]) -> Command {
+    let mut command = program([name, "--db"]);
+    command.arg(dir.path().join("test.db")).args(arguments);
+    command
+}
+
+/// `user` with a password in the environment.
+fn user(dir: &TempDir, password: &str, arguments: &[&str]) -> Command {
+    let mut command = on(dir, "user", arguments);
+    command.env("PROPSTORE_USER_PASSWORD", password);
+    command
+}
+
+/// `user` with these bytes on the standard input.
+fn user_with_input(dir: &TempDir, input: &[u8], arguments: &[&str]) -> Command {
+    // Beside the database, so that the folder of the database stays as it was.
+    let path = dir.path().with_extension("input");
+    std::fs::write(&path, input).unwrap();
+    let mut command = on(dir, "user", arguments);
+    command.stdin(std::fs::File::open(&path).unwrap());
+    std::fs::remove_file(path).unwrap();
+    command
+}
+
+/// It works, says this one line, and nothing else.
+fn check_done(command: Command, says: &str) {
+    let (code, out, err) = run(command);
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    assert_eq!(out, format!("{says}\n"));
+}
+
+/// It fails with one line, and changes nothing: the rows of every table are what they were.
+fn check_failed(dir: &TempDir, command: Command, says: &str) {
+    let before = rows_of(dir);
+    let (code, out, err) = run(command);
+    assert_eq!((code, out.as_str()), (Some(1), ""), "{err}");
+    assert!(err.contains(says), "{err}");
+    assert_eq!(err.trim_end().lines().count(), 1, "{err}");
+    assert_eq!(rows_of(dir), before, "{err}");
+}
+
+/// How many rows the tables of people and nodes have.
+fn rows_of(dir: &TempDir) -> Vec<i64> {
+    let db = Database::open(dir.path().join("test.db")).unwrap();
+    let count = |table: &str| {
+        let query = format!("SELECT count(*) FROM {table}");
+        db.query_row(&query, [], |row| row.get(0)).unwrap()
+    };
+    ["account", "node", "enrollment", "log"].map(count).into()
+}
+
+/// What is answered to a GET with this name and password.
+fn status(server: &Server, login: &str, password: &str, path: &str) -> u16 {
+    let call = server.get(path).anonymous();
+    let call = call.field("Authorization", basic(login, password));
+    call.send().status
+}
+
+#[test]
+fn people_and_spaces_are_made_in_a_stopped_database() {
+    let dir = stopped();
+    let details = [
+        "tess",
+        "--name",
+        "Tess T.",
+        "--email",
+        "t@example.org",
+        "--matric-no",
+        "A1",
+    ];
+    check_done(user(&dir, "s3cret", &details), "user 3 tess");
+    check_done(user(&dir, "other", &["mel"]), "user 4 mel");
+    check_done(
+        on(&dir, "space", &["Physics 1"]),
+        "space 2 with the folder 3",
+    );
+    check_done(
+        on(&dir, "enroll", &["2", "tess", "tutor"]),
+        "tess is tutor of 2",
+    );
+    check_done(
+        on(&dir, "enroll", &["2", "MEL", "tutor"]),
+        "mel is tutor of 2",
+    );
+    check_done(
+        on(&dir, "enroll", &["2", "mel", "member"]),
+        "mel is member of 2",
+    );
+    let server = Server::on(Arc::clone(&dir), &[]);
+    assert_eq!(status(&server, "tess", "s3cret", "/api/spaces/2"), 200);
+    assert_eq!(status(&server, "mel", "other", "/api/spaces/2"), 200);
+    assert_eq!(status(&server, "mel", "s3cret", "/api/spaces/2"), 401);
+    let rename = |login: &str, password: &str| {
+        let call = server.put("/api/folders/3").user(login, password);
+        call.json(&serde_json::json!({"folder": {"name": "x"}}))
+            .send()
+            .status
+    };
+    assert_eq!(
+        (rename("mel", "other"), rename("tess", "s3cret")),
+        (403, 200)
+    );
+    let shown = server.get("/api/users/tess").gives(200).json();
+    assert_eq!(
+        (&shown["id"], &shown["name"]),
+        (&3.into(), &"Tess T.".into())
+    );
+    let account = server
+        .get("/users/3")
+        .user("tess", "s3cret")
+        .gives(200)
+        .xml();
+    assert_eq!(account.child("email").text, "t@example.org");
+    assert_eq!(
+        account.child("permissions.user").child("role").text,
+        "Contributor"
+    );
+    let folders = server.get("/api/spaces/2/folders").gives(200).json();
+    assert_eq!(
+        (&folders[0]["id"], folders.as_array().unwrap().len()),
+        (&3.into(), 1)
+    );
+    let space = server.get("/api/spaces/2").gives(200).json();
+    assert_eq!(space["name"], "Physics 1");
+    let db = Database::open(server.db()).unwrap();
+    let number: String = db
+        .query_row("SELECT matric_no FROM account WHERE id = 3", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    assert_eq!(number, "A1");
+}
+
+#[test]
+fn an_account_may_have_a_role_on_the_site() {
+    let dir = stopped();
+    for role in ["None", "viewer", "Contributor", "Manager", "ADMIN"] {
+        let login = format!("a {role}");
+        let (code, _, err) = run(user(&dir, "pw", &[&login, "--role", role]));
+        assert_eq!(code, Some(0), "{err}");
+    }
+    assert_eq!(run(user(&dir, "pw", &["b", "--role", "boss"])).0, Some(2));
+    let server = Server::on(dir, &[]);
+    for (role, home, site) in [
+        ("None", 403, 403),
+        ("viewer", 200, 403),
+        ("Contributor", 200, 403),
+        ("Manager", 200, 403),
+        ("ADMIN", 200, 200),
+    ] {
+        let login = format!("a {role}");
+        let read = |path: &str| status(&server, &login, "pw", path);
+        let told = (read("/pages/home/properties"), read("/site/properties"));
+        assert_eq!(told, (home, site), "{role}");
+    }
+    assert_eq!(status(&server, "b", "pw", "/pages/home/properties"), 401);
+}
+
+#[test]
+fn a_password_comes_from_the_environment_or_from_the_first_line_of_the_input() {
+    let dir = stopped();
+    for (login, input, password) in [
+        ("a", &b"pass word\n"[..], "pass word"),
+        ("b", b"pass\r\nsecond line\n", "pass"),
+        ("c", b"no line end", "no line end"),
+        ("d", b"  blanks count ", "  blanks count "),
+        (
+            "e",
+            "p\u{e4}ss:w\u{f6}rd\n".as_bytes(),
+            "p\u{e4}ss:w\u{f6}rd",
+        ),
+    ] {
+        let (code, _, err) = run(user_with_input(&dir, input, &[login]));
+        assert_eq!(code, Some(0), "{login}: {err}");
+        // The environment comes first.
+        let mut command = user_with_input(&dir, b"not this one\n", &[&format!("{login}2")]);
+        command.env("PROPSTORE_USER_PASSWORD", password);
+        assert_eq!(run(command).0, Some(0));
+    }
+    let server = Server::on(dir, &[]);
+    for (login, password) in [
+        ("a", "pass word"),
+        ("b", "pass"),
+        ("c", "no line end"),
+        ("d", "  blanks count "),
+        ("e", "p\u{e4}ss:w\u{f6}rd"),
+    ] {
+        assert_eq!(
+            status(&server, login, password, "/api/users/a"),
+            200,
+            "{login}"
+        );
+        let login = format!("{login}2");
+        assert_eq!(
+            status(&server, &login, password, "/api/users/a"),
+            200,
+            "{login}"
+        );
+    }
+}
+
+#[test]
+fn a_blank_password_is_refused() {
+    let dir = stopped();
+    for password in ["", "  ", "\t"] {
+        check_failed(
+            &dir,
+            user(&dir, password, &["tess"]),
+            "the password is blank",
+        );
+    }
+    for input in [&b""[..], b"\n", b" \n", b"\r\nsecond\n"] {
+        check_failed(
+            &dir,
+            user_with_input(&dir, input, &["tess"]),
+            "PROPSTORE_USER_PASSWORD",
+        );
+    }
+    let input = b"\xFF\xFE\n";
+    check_failed(&dir, user_with_input(&dir, input, &["tess"]), "UTF-8");
+}
+
+#[test]
+fn a_password_is_never_an_argument_and_never_shown() {
+    let dir = stopped();
+    for arguments in [
+        &["tess", "--password", "s3cret"][..],
+        &["tess", "--accountpassword=s3cret"],
+        &["tess", "s3cret"],
+        &["tess", "-p", "s3cret"],
+    ] {
+        let (code, out, err) = run(user(&dir, "pw", arguments));
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{err}");
+    }
+    for command in ["user", "space", "enroll", "serve"] {
+        let (code, out, _) = run(program([command, "--help"]));
+        assert_eq!(code, Some(0));
+        assert!(
+            !out.contains("--password") && !out.contains("<PASSWORD"),
+            "{out}"
+        );
+    }
+    let (_, out, err) = run(user(&dir, "a very secret word", &["tess"]));
+    assert!(
+        !out.contains("secret") && !err.contains("secret"),
+        "{out}{err}"
+    );
+    for (_, bytes) in contents_of(dir.path()) {
+        let secret = b"a very secret word";
+        assert!(!bytes.windows(secret.len()).any(|window| window == secret));
+    }
+}
+
+#[test]
+fn a_login_that_cannot_be_is_refused() {
+    let dir = stopped();
+    assert_eq!(run(user(&dir, "pw", &["Tess"])).0, Some(0));
+    let long = "x".repeat(256);
+    for (login, says) in [
+        ("", "login"),
+        (" ", "login"),
+        ("a:b", "login"),
+        ("a\nb", "login"),
+        (&*long, "login"),
+        ("Tess", "Tess"),
+        ("tESS", "tESS"),
+        ("admin", "admin"),
+    ] {
+        check_failed(&dir, user(&dir, "pw", &[login]), says);
+    }
+}
+
+#[test]
+fn an_enrollment_of_what_is_not_there_is_refused() {
+    let dir = stopped();
+    check_done(user(&dir, "pw", &["tess"]), "user 3 tess");
+    check_done(on(&dir, "space", &["S"]), "space 2 with the folder 3");
+    let enroll = |arguments: [&str; 3]| on(&dir, "enroll", &arguments);
+    check_failed(&dir, enroll(["2", "nemo", "tutor"]), "nemo");
+    for no_space in ["1", "3", "999"] {
+        check_failed(&dir, enroll([no_space, "tess", "tutor"]), "space");
+    }
+    for arguments in [
+        ["2", "tess", "boss"],
+        ["2", "tess", "owner"],
+        ["2", "tess", "Tutor"],
+        ["0", "tess", "tutor"],
+        ["-2", "tess", "tutor"],
+        ["x", "tess", "tutor"],
+    ] {
+        let (code, out, err) = run(enroll(arguments));
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{arguments:?}: {err}");
+    }
+    let long = "x".repeat(501);
+    for name in ["", " ", "a\nb", &long] {
+        let (code, out, err) = run(on(&dir, "space", &[name]));
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{err}");
+    }
+    assert_eq!(rows_of(&dir)[1..3], [3, 0]);
+}
+
+#[test]
+fn a_database_that_is_served_is_left_alone() {
+    let server = Server::start();
+    let dir = server.dir();
+    for command in [
+        user(&dir, "pw", &["tess"]),
+        on(&dir, "space", &["S"]),
+        on(&dir, "enroll", &["2", "admin", "tutor"]),
+    ] {
+        check_failed(&dir, command, "is served by another propstore");
+    }
+    // Nor does it hurt the one who serves it.
+    server.property("/pages/home", "p", "v");
+    assert_eq!(status(&server, "tess", "pw", "/api/users/tess"), 401);
+}
+
+#[test]
+fn no_database_is_made_but_by_serving_it() {
+    let dir = tempdir().unwrap();
+    let commands = || {
+        [
+            user(&dir, "pw", &["tess"]),
+            on(&dir, "space", &["S"]),
+            on(&dir, "enroll", &["2", "tess", "tutor"]),
+        ]
+    };
+    for command in commands() {
+        check_refused(&dir, command, "there is no database");
+    }
+    // Nor of an empty file.
+    std::fs::write(dir.path().join("test.db"), "").unwrap();
+    for command in commands() {
+        check_refused(&dir, command, "propstore serve");
+    }
+    std::fs::write(dir.path().join("test.db"), "hello\n".repeat(1000)).unwrap();
+    for command in commands() {
+        check_refused(&dir, command, "it is not an SQLite database");
+    }
 }
