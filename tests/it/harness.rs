@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 use quick_xml::Reader;
 use quick_xml::escape::unescape;
 use quick_xml::events::{BytesStart, Event};
+use serde_json::Value;
 use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -24,8 +25,14 @@ use tempfile::TempDir;
 /// The password of `admin`.
 pub(crate) const PASSWORD: &str = "correct horse";
 
-/// Where all paths of the dialect begin.
+/// Where all paths of the MindTouch dialect begin.
 pub(crate) const API: &str = "/@api/deki";
+
+/// The same of the Redu dialect.
+const REDU: &str = "/api/";
+
+/// The type of all answers of the Redu dialect.
+const JSON: &str = "application/json; charset=utf-8";
 
 /// How long anything may take before the test fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -179,10 +186,10 @@ impl Server {
         self.dir()
     }
 
-    /// A request as `admin`. A path without `/@api/deki` gets it.
+    /// A request as `admin`. A path of no dialect gets `/@api/deki`.
     pub(crate) fn request(&self, method: &str, path: impl Display) -> Call<'_> {
         let path = path.to_string();
-        let target = if path.starts_with(API) {
+        let target = if path.starts_with(API) || path.starts_with(REDU) {
             path
         } else {
             format!("{API}{path}")
@@ -466,6 +473,11 @@ impl Call<'_> {
         self.typed("application/xml", document)
     }
 
+    /// With a body of `application/json`.
+    pub(crate) fn json(self, value: &Value) -> Self {
+        self.typed("application/json", value.to_string())
+    }
+
     /// The body goes in chunks of this size.
     pub(crate) fn chunked(mut self, size: usize) -> Self {
         self.request.framing = Framing::Chunked(size);
@@ -492,6 +504,14 @@ impl Call<'_> {
         let answer = self.gives(status);
         assert_eq!(answer.message(), message, "{}", self.request.target);
         answer
+    }
+
+    /// Sends it and demands an error in JSON with this status: what it says.
+    pub(crate) fn refused(&self, status: u16) -> Value {
+        let answer = self.send();
+        let told = || format!("{} {}", self.request.method, self.request.target);
+        assert_eq!(answer.status, status, "{} {}", told(), answer.text_lossy());
+        answer.json_error()
     }
 
     /// Sends it to a server whose database the test has damaged or holds, and demands this status of 500 or above.
@@ -718,6 +738,43 @@ impl Answer {
             self.text_lossy()
         );
         Node::read(self.text())
+    }
+
+    /// The body in JSON, and that it may be kept by nobody.
+    pub(crate) fn json(&self) -> Value {
+        let told = self.text_lossy();
+        assert_eq!(self.field("content-type"), Some(JSON), "{told}");
+        assert_eq!(self.field("cache-control"), Some("no-store"), "{told}");
+        self.json_body()
+    }
+
+    /// The body as JSON, whatever the header says.
+    pub(crate) fn json_body(&self) -> Value {
+        let value = serde_json::from_slice(&self.body);
+        value.unwrap_or_else(|error| panic!("{error}: {}", self.text_lossy()))
+    }
+
+    /// An error in JSON, whose form is checked (`redu.md` §1).
+    pub(crate) fn json_error(&self) -> Value {
+        let error = self.json();
+        let fields = error.as_object().unwrap();
+        assert!(!fields["error"].as_str().unwrap().is_empty(), "{error}");
+        let others = fields.iter().filter(|(name, _)| *name != "error");
+        for (name, texts) in others {
+            assert_eq!((name.as_str(), self.status), ("errors", 422), "{error}");
+            for (field, texts) in texts.as_object().unwrap() {
+                let texts = texts.as_array().unwrap();
+                let is_text = |text: &Value| text.as_str().is_some_and(|text| !text.is_empty());
+                assert!(
+                    !texts.is_empty() && texts.iter().all(is_text),
+                    "{field}: {error}"
+                );
+            }
+        }
+        let challenge = self.field("www-authenticate");
+        let wanted = (self.status == 401).then_some("Basic realm=\"propstore\"");
+        assert_eq!(challenge, wanted, "{error}");
+        error
     }
 
     /// The message of an error document (§5.4), whose form is checked.

@@ -31,6 +31,14 @@ mod pages;
 #[cfg(test)]
 mod proxy;
 #[cfg(test)]
+mod raw;
+#[cfg(test)]
+mod redu;
+#[cfg(test)]
+mod school;
+#[cfg(test)]
 mod single;
+#[cfg(test)]
+mod spaces;
 #[cfg(test)]
 mod tidy;
