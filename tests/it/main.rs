@@ -42,3 +42,5 @@ mod single;
 mod spaces;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod upload;
