@@ -17,7 +17,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use multer::Multipart;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
@@ -28,8 +28,8 @@ const PASSED_OVER_BYTES_MAX: u64 = 256 << 10;
 /// The most bytes before the first part of a form, or of the head of a part.
 const PART_HEAD_BYTES_MAX: usize = 64 << 10;
 
-/// Stands for no number of bytes: what comes belongs to a part.
-const IN_PART: usize = usize::MAX;
+/// How many bytes of a form are handed to its reader at a time.
+const SLICE_BYTES: usize = 16 << 10;
 
 /// For how long.
 const PASSED_OVER_TIME: Duration = Duration::from_secs(2);
@@ -237,6 +237,7 @@ impl Exchange<'_> {
                     body: &mut body,
                     deadline: self.floor(),
                     coding,
+                    rest: Bytes::new(),
                 };
                 let keeper = Keeper::new(bytes_max, too_large, at);
                 let gathered = self.gather_part(feed, boundary?, is_wanted, keeper).await;
@@ -274,13 +275,12 @@ impl Exchange<'_> {
         is_wanted: fn(&HeaderMap) -> bool,
         keeper: Keeper,
     ) -> Result<Gathered, Fault> {
-        let between = Arc::new(AtomicUsize::new(0));
-        let mut form = Multipart::new(feed.pieces(Arc::clone(&between)), boundary);
+        let reader = Arc::new(Reader::default());
+        let mut form = Multipart::new(feed.pieces(Arc::clone(&reader)), boundary);
         let (mut keeper, mut found, mut staged) = (Some(keeper), None, None);
-        while let Some(mut part) = form.next_field().await.map_err(not_a_form)? {
-            between.store(IN_PART, Ordering::Relaxed);
+        while let Some(mut part) = reader.step(form.next_field()).await? {
             let mut keeper = keeper.take_if(|_| is_wanted(part.headers()));
-            while let Some(piece) = part.chunk().await.map_err(not_a_form)? {
+            while let Some(piece) = reader.step(part.chunk()).await? {
                 if let Some(keeper) = &mut keeper {
                     keeper.add(self, piece).await?;
                 }
@@ -295,7 +295,6 @@ impl Exchange<'_> {
                     size,
                 });
             }
-            between.store(0, Ordering::Relaxed);
         }
         Ok(Gathered {
             payload: Payload::Part(found),
@@ -366,41 +365,64 @@ struct Feed<'a> {
     body: &'a mut Option<Incoming>,
     deadline: Deadline,
     coding: Coding,
+    /// What has come and was not handed on.
+    rest: Bytes,
 }
 
 impl<'a> Feed<'a> {
-    /// The pieces of the body. `between` is how many bytes came since the last part ended, or [`IN_PART`]: what is in no part
-    /// is kept by the reader, so it has a bound.
+    /// The next slice of the body.
+    async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
+        while self.rest.is_empty() {
+            match piece(self.body, &mut self.deadline, &mut self.coding).await? {
+                Some(piece) => self.rest = piece,
+                None => return Ok(None),
+            }
+        }
+        let length = self.rest.len().min(SLICE_BYTES);
+        Ok(Some(self.rest.split_to(length)))
+    }
+
+    /// The body, as its reader asks for it.
     fn pieces(
         self,
-        between: Arc<AtomicUsize>,
+        reader: Arc<Reader>,
     ) -> impl Stream<Item = Result<Bytes, Fault>> + Send + use<'a> {
-        stream::unfold(
-            (self, between, false),
-            |(mut feed, between, goes_on)| async move {
-                if goes_on {
-                    // The reader takes all that is ready, and shall not take all of a large file.
-                    yield_now().await;
-                }
-                let Feed {
-                    body,
-                    deadline,
-                    coding,
-                } = &mut feed;
-                let came = between.load(Ordering::Relaxed);
-                let next = if came != IN_PART && came > PART_HEAD_BYTES_MAX {
-                    let what =
-                        format!("the head of a part has at most {PART_HEAD_BYTES_MAX} bytes");
-                    Err(Fault::BadRequest(what))
-                } else {
-                    piece(body, deadline, coding).await
-                };
-                if let (true, Ok(Some(piece))) = (came != IN_PART, &next) {
-                    between.store(came + piece.len(), Ordering::Relaxed);
-                }
-                next.transpose().map(|piece| (piece, (feed, between, true)))
-            },
-        )
+        stream::unfold((self, reader), |(mut feed, reader)| async move {
+            while !reader.is_hungry.swap(false, Ordering::Relaxed) {
+                reader.is_hungry.store(true, Ordering::Relaxed);
+                yield_now().await;
+            }
+            let next = if reader.bytes.load(Ordering::Relaxed) > PART_HEAD_BYTES_MAX {
+                let what = format!("the head of a part has at most {PART_HEAD_BYTES_MAX} bytes");
+                Err(Fault::BadRequest(what))
+            } else {
+                feed.next().await
+            };
+            if let Ok(Some(slice)) = &next {
+                reader.bytes.fetch_add(slice.len(), Ordering::Relaxed);
+            }
+            next.transpose().map(|piece| (piece, (feed, reader)))
+        })
+    }
+}
+
+/// What the reader of a form needs. It asks for a piece before it looks at what it has, and keeps what it gets: so it gets
+/// one only when it has asked twice in a row, and for one step not without end: what takes more than a few slices is a head
+/// that has no end.
+#[derive(Debug, Default)]
+struct Reader {
+    /// Whether it has asked once, and could not go on with what it had.
+    is_hungry: AtomicBool,
+    /// How many bytes it got for the step that it makes.
+    bytes: AtomicUsize,
+}
+
+impl Reader {
+    /// Makes a step: to the head of the next part, or to the next piece of one.
+    async fn step<T>(&self, step: impl Future<Output = multer::Result<T>>) -> Result<T, Fault> {
+        self.is_hungry.store(false, Ordering::Relaxed);
+        self.bytes.store(0, Ordering::Relaxed);
+        step.await.map_err(not_a_form)
     }
 }
 
