@@ -11,7 +11,7 @@ use crate::service::NewUser;
 use crate::service::{self, now};
 use crate::store::{OpenError, Sqlite, SqliteOptions, Store, StoreError};
 use clap::Args;
-use std::io;
+use std::io::{self, IsTerminal};
 use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
 
@@ -152,6 +152,8 @@ pub(super) fn add_user(args: &NewUserArgs) -> Result<(), CliError> {
         check_person(text.map_or("", String::as_str))
             .map_err(|fault| format!("the {what} {fault}"))?;
     }
+    // Nobody waits for the database while somebody types.
+    let password = password(login)?;
     let opened = Opened::open(&args.database)?;
     let user = NewUser {
         name: login.to_owned(),
@@ -160,7 +162,7 @@ pub(super) fn add_user(args: &NewUserArgs) -> Result<(), CliError> {
         matric_no: args.matric_no.clone().filter(|number| !number.is_empty()),
         role: args.role,
         access: Access::Active,
-        password: password()?,
+        password,
     };
     let hasher = Hasher::start()?;
     let added = service::add_user(&opened.store, &hasher, &opened.by, user, now());
@@ -169,11 +171,14 @@ pub(super) fn add_user(args: &NewUserArgs) -> Result<(), CliError> {
     Ok(print(&format!("user {} {}", user.id, user.name))?)
 }
 
-fn password() -> Result<String, CliError> {
+fn password(login: &str) -> Result<String, CliError> {
     let password = match std::env::var(USER_PASSWORD) {
         Ok(password) => password,
         Err(std::env::VarError::NotPresent) => {
             let mut line = String::new();
+            if io::stdin().is_terminal() {
+                eprint!("The password of {login} (it is shown as you type): ");
+            }
             io::stdin().read_line(&mut line)?;
             line.trim_end_matches(['\r', '\n']).to_owned()
         }

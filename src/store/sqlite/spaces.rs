@@ -650,7 +650,7 @@ const LIVE_CHILDREN: &str =
 const BURY: &str = "UPDATE node SET deleted_at = ?2, deleted_by = ?3 WHERE id = ?1";
 
 /// How many nodes are marked in one go.
-const BURIED_MAX: usize = 64;
+const BURIED_MAX: usize = 16;
 
 /// A folder that is in the table `dying`.
 struct Dying {
