@@ -35,7 +35,7 @@ CREATE TABLE node_revision (
     node        INTEGER NOT NULL,
     revision    INTEGER NOT NULL,        -- 1, 2, 3 … without gap
     name        TEXT    NOT NULL,        -- what it was called at this revision
-    type        TEXT    NOT NULL,        -- media type
+    type        TEXT    NOT NULL,        -- media type, as it was given
     size        INTEGER NOT NULL,        -- bytes
     modified_at INTEGER NOT NULL,
     modified_by INTEGER NOT NULL,

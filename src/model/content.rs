@@ -33,6 +33,8 @@ pub struct MediaType(Spelling);
 enum Spelling {
     Common(&'static str),
     Other(Arc<str>),
+    /// In the one spelling, and as it was given.
+    Given(Arc<[String; 2]>),
 }
 
 impl PartialEq for MediaType {
@@ -56,6 +58,26 @@ impl MediaType {
         MediaType(Spelling::Common(COMMON[1]))
     }
 
+    /// Reads a media type as `FromStr` does, and keeps how it was given; `None` if it is none.
+    #[must_use]
+    pub fn as_given(text: &str) -> Option<Self> {
+        let normal: MediaType = text.parse().ok()?;
+        if normal.as_str() == text {
+            return Some(normal);
+        }
+        let both = [normal.as_str().to_owned(), text.to_owned()];
+        Some(MediaType(Spelling::Given(Arc::new(both))))
+    }
+
+    /// The whole type as it was given, if that was kept, else in the one spelling.
+    #[must_use]
+    pub fn given(&self) -> &str {
+        match &self.0 {
+            Spelling::Common(_) | Spelling::Other(_) => self.as_str(),
+            Spelling::Given(both) => &both[1],
+        }
+    }
+
     fn common(text: &str) -> Option<Self> {
         let known = COMMON.into_iter().find(|known| *known == text)?;
         Some(MediaType(Spelling::Common(known)))
@@ -67,6 +89,7 @@ impl MediaType {
         match &self.0 {
             Spelling::Common(text) => text,
             Spelling::Other(text) => text,
+            Spelling::Given(both) => &both[0],
         }
     }
 
@@ -342,6 +365,19 @@ mod tests {
         ] {
             assert_eq!(normal(given).as_deref(), Some(stored), "{given}");
         }
+    }
+
+    #[test]
+    fn a_media_type_can_keep_how_it_was_given() {
+        for (given, normal) in [
+            ("text/plain", "text/plain"),
+            ("Text/PLAIN;a=\"b\"", "text/plain; a=b"),
+        ] {
+            let media_type = MediaType::as_given(given).unwrap();
+            assert_eq!((media_type.given(), media_type.as_str()), (given, normal));
+            assert_eq!(media_type, given.parse().unwrap());
+        }
+        assert!(MediaType::as_given("text").is_none());
     }
 
     #[test]

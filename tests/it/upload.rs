@@ -192,18 +192,16 @@ fn a_name_that_cannot_be_is_refused_and_leaves_nothing() {
 fn the_type_of_the_part_is_kept_with_its_parameters() {
     let school = School::new(&[]);
     let long = format!("a/{}", "x".repeat(253));
-    for (given, kept) in [
-        ("application/pdf", "application/pdf"),
-        ("text/plain; charset=utf-8", "text/plain; charset=utf-8"),
-        (
-            "text/plain;charset=UTF-16LE; x=\"a b\"",
-            "text/plain; charset=UTF-16LE; x=\"a b\"",
-        ),
-        ("image/svg+xml", "image/svg+xml"),
-        (&long, &long),
+    for given in [
+        "application/pdf",
+        "text/plain; charset=utf-8",
+        "text/plain;charset=UTF-16LE; x=\"a b\"",
+        "image/svg+xml",
+        "image/PNG",
+        &long,
     ] {
         let head = format!("{}\r\nContent-Type: {given}", file_head("a"));
-        check_named(&school, head.as_bytes(), "a", kept);
+        check_named(&school, head.as_bytes(), "a", given);
     }
     let long = format!("{long}x");
     for bad in ["", "pdf", "a/b/c", "text/plain; charset", "\u{e9}/x", &long] {

@@ -356,17 +356,19 @@ fn linked(context: &Context, head: &Head, shown: &Shown) -> Result<Answer, Fault
     {
         return Err(Fault::BadLink);
     }
+    let (content, etag) = (&file.content, file.etag());
     let disposition = format!(
         "attachment; filename*=UTF-8''{}",
         response::encoded(file.name.as_str())
     );
-    stored(
-        head,
-        &file.content,
-        &file.etag(),
-        "private",
-        Some((file, disposition)),
-    )
+    let file = Some((file, disposition));
+    let answer = stored(head, content, &etag, "private", file)?;
+    let has_type = answer.headers.contains_key(header::CONTENT_TYPE);
+    Ok(if has_type {
+        answer.with(header::CONTENT_TYPE, content.media_type.given())
+    } else {
+        answer
+    })
 }
 
 /// `POST spaces/{id}/enrollments`

@@ -328,7 +328,8 @@ pub(super) fn file(part: Option<Part>) -> Result<(NodeName, MediaType, Part), Fa
         None => MediaType::octet_stream(),
         Some(value) => {
             let text = value.to_str().ok();
-            text.and_then(|text| text.parse().ok()).ok_or_else(|| {
+            let media_type = text.and_then(MediaType::as_given);
+            media_type.ok_or_else(|| {
                 Fault::BadRequest(
                     "the Content-Type of the part file[content] is no media type".to_owned(),
                 )

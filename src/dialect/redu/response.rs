@@ -88,7 +88,7 @@ fn object<'a>(context: &Context, users: &Users, entry: &'a Entry) -> Object<'a> 
 fn of_file(entry: &FileEntry) -> OfFile<'_> {
     let content = &entry.file.content;
     OfFile {
-        mimetype: content.media_type.as_str(),
+        mimetype: content.media_type.given(),
         size: megabytes(content.size),
         byte: content.size.to_string(),
     }

@@ -32,7 +32,7 @@ fn file(disposition: &[u8], media_type: Option<&str>) -> Result<(String, String)
         size: 0,
     };
     match request::file(Some(part)) {
-        Ok((name, media_type, _)) => Ok((name.to_string(), media_type.to_string())),
+        Ok((name, media_type, _)) => Ok((name.to_string(), media_type.given().to_owned())),
         Err(
             fault @ Fault::InvalidField {
                 field: "content", ..
@@ -108,6 +108,8 @@ fn a_file_has_the_type_that_its_part_says() {
         of(Some("text/plain; charset=utf-8")).unwrap(),
         "text/plain; charset=utf-8"
     );
+    let odd = "image/PNG;a=b; c=\"d;e\"";
+    assert_eq!(of(Some(odd)).unwrap(), odd);
     assert!(of(Some("nonsense")).unwrap_err().starts_with("400: "));
     let long = format!("text/{}", "x".repeat(251));
     assert!(of(Some(&long)).unwrap_err().starts_with("400: "));

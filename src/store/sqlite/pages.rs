@@ -223,7 +223,7 @@ pub(super) fn add_revision(
         node.get(),
         revision.get(),
         name.as_str(),
-        content.media_type.as_str(),
+        content.media_type.given(),
         i64::try_from(content.size).unwrap_or(i64::MAX),
         at.millis(),
         by.get(),

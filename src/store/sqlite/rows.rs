@@ -8,9 +8,9 @@ use super::known::{KnownUsers, Located};
 use super::{heads, pages, permissions, spaces};
 use crate::model::{
     Address, Body, Caller, Content, ContentId, File, FileHistory, FileView, Ground, Language,
-    ListQuery, Listing, Node, NodeId, NodeKind, NodeName, PageGround, Place, Property, PropertyKey,
-    PropertyName, Refusal, ResourceId, Restriction, Revision, Right, Rights, Timestamp, UserId,
-    Users,
+    ListQuery, Listing, MediaType, Node, NodeId, NodeKind, NodeName, PageGround, Place, Property,
+    PropertyKey, PropertyName, Refusal, ResourceId, Restriction, Revision, Right, Rights,
+    Timestamp, UserId, Users,
 };
 use crate::store::{StoreError, embedded, language_of};
 use bytes::{Bytes, BytesMut};
@@ -109,7 +109,8 @@ pub(super) fn content(row: &Row<'_>, columns: [usize; 4]) -> Result<Content, Sto
         (None, _) => return Err(damaged("a value that has not its size")),
     };
     Ok(Content {
-        media_type: parsed(row, media_type)?,
+        media_type: MediaType::as_given(text(row, media_type)?)
+            .ok_or_else(|| damaged("the type of a content"))?,
         size,
         body,
     })
