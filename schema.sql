@@ -71,7 +71,7 @@ CREATE TABLE setting (
     submitted      INTEGER               -- no property: 1 for a file that somebody with the role member or less put there
 ) STRICT;
 
--- Who made the comments on files: the live properties named luminus.comment.*.
+-- Who made the comments on files: the properties named luminus.comment.* that were not deleted.
 CREATE TABLE comment (
     property    INTEGER NOT NULL PRIMARY KEY,
     made_at     INTEGER NOT NULL,
@@ -155,7 +155,8 @@ FROM heads, json_each(heads.properties) AS each;
 -- changes is a JSON array with one array for each change:
 --   ["put", name, id, revision, was]       a property was created or got this revision
 --   ["delete", name, id, revision, was]    it was deleted; this revision stands for the deletion
---   ["upload", name, revision]             a file was made or got this revision
+--   ["upload", name, revision, submitted]  a file was made or got this revision; submitted: whether the role of whoever put it
+--                                          there was member or less
 --   ["remove", name, revision]             it, or a folder with all that was in it, was deleted
 --   ["page", name, revision]               a page, space or folder was made or got this revision
 --   ["enroll", user, role, was]            somebody was enrolled in a space; a role of null: not any more

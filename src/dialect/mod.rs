@@ -401,6 +401,13 @@ pub enum People {
         /// Says them.
         reply: Reply<Vec<Arc<User>>>,
     },
+    /// For these accounts.
+    Members {
+        /// Which.
+        ids: Vec<UserId>,
+        /// Says them.
+        reply: Reply<Vec<Arc<User>>>,
+    },
     /// To make an account.
     AddUser {
         /// The account.

@@ -537,6 +537,12 @@ pub enum Refusal {
         /// How many it may have.
         max: usize,
     },
+    /// The path of a page is too long to be told with each of its files.
+    #[error("the path is too long to be told with each of {files} files")]
+    LongPaths {
+        /// How many files there are.
+        files: usize,
+    },
     /// Another group has this name.
     #[error("a group '{0}' exists")]
     GroupNameTaken(String),

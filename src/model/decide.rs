@@ -1,8 +1,9 @@
 //! The heart: what comes of a batch, given what is there.
 //!
 //! A store loads a [`Snapshot`], calls [`decide`], and writes what was decided, in one transaction. So all stores agree
-//! on the meaning of a write, and every rule of `mindtouch.md` §6 and §7 that depends on what is stored stands in this
-//! file. What a request alone shows to be wrong (a bad name, no media type) was refused before and rides along.
+//! on the meaning of a write, and every rule that depends on what is stored stands here and in the parts of this module:
+//! `mindtouch.md` §6 and §7, and of files, pages and spaces what `redu.md` and `dialects-common.md` say. What a request
+//! alone shows to be wrong (a bad name, no media type) was refused before and rides along.
 
 mod conditions;
 mod files;

@@ -47,7 +47,7 @@ pub use tree::{
     Node, NodeKind, PAGE_LEVELS_MAX, Page, Place, ROOT_FOLDER, title_levels,
 };
 pub use view::{
-    Entries, Entry, FOUND_PAGES_MAX, FOUND_PATHS_BYTES_MAX, FileEntry, FileHistory, FileView,
-    FoundPage, FoundPages, ListQuery, Listing, NameFilter, NamePattern, PageSearch, PageView,
-    SHOWN_BYTES, Users,
+    Entries, Entry, FILES_PATHS_BYTES_MAX, FOUND_PAGES_MAX, FOUND_PATHS_BYTES_MAX, FileEntry,
+    FileHistory, FileView, FoundPage, FoundPages, ListQuery, Listing, NameFilter, NamePattern,
+    PageSearch, PageView, SHOWN_BYTES, Users, check_paths,
 };

@@ -2,7 +2,7 @@
 //!
 //! Rules: `mindtouch.md` §11.
 
-use super::{GroupId, NodeId, Timestamp, UserId, not_xml};
+use super::{GroupId, NodeId, Timestamp, UserId, is_xml_char, not_xml};
 use std::fmt;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -263,7 +263,7 @@ pub fn check_login(name: &str) -> Result<(), LoginFault> {
         Err(LoginFault::Blank)
     } else if name.chars().count() > LOGIN_CHARS_MAX {
         Err(LoginFault::TooLong)
-    } else if name.contains(|c: char| c == ':' || c.is_control()) {
+    } else if name.contains(|c: char| c == ':' || c.is_control() || !is_xml_char(c)) {
         Err(LoginFault::Character)
     } else {
         Ok(())

@@ -163,6 +163,10 @@ pub trait Spaces {
 
 /// What the rights on a node inside of a space depend on, for somebody at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that do not depend on each other"
+)]
 pub struct SpaceGround {
     /// The space.
     pub space: NodeId,
@@ -174,6 +178,8 @@ pub struct SpaceGround {
     pub takes_files: bool,
     /// Of a file: whether members may comment on it.
     pub takes_comments: bool,
+    /// Of a file: whether members get its content.
+    pub gives_content: bool,
     /// How many levels lie above it: 0 for a space.
     pub depth: usize,
 }
@@ -211,6 +217,9 @@ impl SpaceGround {
         levels: &[Level],
     ) -> Self {
         let at = caller.at;
+        let content_is_shut = levels
+            .first()
+            .is_some_and(|level| level.settings.allow_download == Some(false));
         let shut = levels.iter().any(|level| level.is_shut(at));
         let (is_hidden, takes_files, takes_comments) = match levels {
             [file, folder, ..] if file.kind == NodeKind::File => {
@@ -234,8 +243,15 @@ impl SpaceGround {
             is_hidden,
             takes_files,
             takes_comments,
+            gives_content: !content_is_shut,
             depth: levels.len().saturating_sub(1),
         }
+    }
+
+    /// Whether this somebody, who may read the file, gets its content.
+    #[must_use]
+    pub fn may_download(&self) -> bool {
+        self.gives_content || self.role.is_some_and(SpaceRole::is_staff)
     }
 
     /// What it gives.

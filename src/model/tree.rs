@@ -267,6 +267,18 @@ pub struct Place {
 }
 
 impl Place {
+    /// Whether `who`, for whom the place was looked up, may read the content of the file that it is.
+    ///
+    /// # Errors
+    /// [`Refusal::Denied`]
+    pub fn allow_content(&self, who: &Principal) -> Result<(), Refusal> {
+        if self.space.is_none_or(|ground| ground.may_download()) {
+            return self.allow(who, Right::Read);
+        }
+        let rights = Rights::NONE;
+        Place { rights, ..*self }.allow(who, Right::Read)
+    }
+
     /// Whether `who`, for whom the place was looked up, may do this here.
     ///
     /// # Errors

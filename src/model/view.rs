@@ -215,6 +215,20 @@ pub struct FileHistory {
     pub revisions: Vec<File>,
 }
 
+/// The most bytes that the path of a page has together with the files there, each of which is told with it.
+pub const FILES_PATHS_BYTES_MAX: usize = 64 << 20;
+
+/// Whether so many files can be told in one answer, each with the path of what it lies on.
+///
+/// # Errors
+/// [`Refusal::LongPaths`]
+pub fn check_paths(path: &str, files: usize) -> Result<(), Refusal> {
+    if path.len().saturating_mul(files) > FILES_PATHS_BYTES_MAX {
+        return Err(Refusal::LongPaths { files });
+    }
+    Ok(())
+}
+
 /// A file, where it lies, and its properties.
 #[derive(Clone, Debug)]
 pub struct FileView {
@@ -223,7 +237,7 @@ pub struct FileView {
     /// Its newest revision.
     pub head: Revision,
     /// What it lies on.
-    pub parent: Node,
+    pub parent: Arc<Node>,
     /// Its properties.
     pub properties: Listing,
 }
@@ -337,6 +351,17 @@ mod tests {
         let refused = found.take(page(String::new()));
         assert_eq!(refused, Err(Refusal::TooManyPages { max }));
         assert_eq!(found.finish().len(), max);
+    }
+
+    #[test]
+    fn the_path_of_a_page_is_told_with_each_file_within_bounds() {
+        let path = "x".repeat(1 << 20);
+        assert_eq!(check_paths(&path, 64), Ok(()));
+        assert_eq!(
+            check_paths(&path, 65),
+            Err(Refusal::LongPaths { files: 65 })
+        );
+        assert_eq!(check_paths("", usize::MAX), Ok(()));
     }
 
     #[test]

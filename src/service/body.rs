@@ -25,14 +25,14 @@ use tokio::time::{Instant, timeout_at};
 /// Of a body that nobody reads, so many bytes are passed over, so that the client reads the answer.
 const PASSED_OVER_BYTES_MAX: u64 = 256 << 10;
 
+/// For how long.
+const PASSED_OVER_TIME: Duration = Duration::from_secs(2);
+
 /// The most bytes before the first part of a form, or of the head of a part.
 const PART_HEAD_BYTES_MAX: usize = 64 << 10;
 
 /// How many bytes of a form are handed to its reader at a time.
 const SLICE_BYTES: usize = 16 << 10;
-
-/// For how long.
-const PASSED_OVER_TIME: Duration = Duration::from_secs(2);
 
 /// How a body was made fit for the way (`mindtouch.md` §12).
 #[derive(Debug)]

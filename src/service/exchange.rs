@@ -277,6 +277,13 @@ impl Exchange<'_> {
             }
             People::User { id, reply } => reply(self.told(store.user(id).await)?),
             People::Users { reply } => reply(self.told(store.users().await)?),
+            People::Members { ids, reply } => {
+                let mut members = Vec::with_capacity(ids.len());
+                for id in ids {
+                    members.push(self.told(store.user(id).await)?);
+                }
+                reply(members)
+            }
             People::AddUser { user, reply } => reply(self.add_user(who, user, at).await?),
             People::SetPassword {
                 user,

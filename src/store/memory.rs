@@ -15,8 +15,8 @@ use crate::model::{
     NewNode, NextIds, Node, NodeId, NodeKind, NodeName, Outcome, Page, PageGround, PageSearch,
     PageView, Permissions, Place, Principal, Property, PropertyId, PropertyKey, PropertyName,
     Refusal, ResourceId, Revision, Right, Rights, Role, Settings, Snapshot, SpaceGround, SpaceRole,
-    Timestamp, User, UserChange, UserId, Users, check_user_change, decide, on_page, require,
-    rights_on, title_levels,
+    Timestamp, User, UserChange, UserId, Users, check_paths, check_user_change, decide, on_page,
+    require, rights_on, title_levels,
 };
 use bytes::{Bytes, BytesMut};
 use spaces::sure;
@@ -852,7 +852,7 @@ impl State {
             .extend(self.users_of([file.modified_by].iter()));
         Ok(FileView {
             head,
-            parent: self.node(file.parent)?,
+            parent: Arc::new(self.node(file.parent)?),
             properties,
             file,
         })
@@ -964,7 +964,8 @@ impl Store for Memory {
 
     fn file(&self, who: &Caller, id: NodeId, revision: Option<Revision>) -> Ticket<File> {
         self.answer(|state| {
-            state.readable(who, ResourceId::Node(id))?;
+            let place = state.place(who, ResourceId::Node(id))?;
+            place.allow_content(&who.who)?;
             Ok(state.file(id, revision)?.0)
         })
     }
@@ -991,13 +992,15 @@ impl Store for Memory {
                 node.kind == NodeKind::File && node.parent == Some(page) && !node.deleted
             };
             let files = state.nodes.iter().filter(|(_, node)| is_on(node));
-            files
+            let views: Vec<FileView> = files
                 .map(|(&id, _)| state.file_view(who, id, None))
                 .filter(|view| {
                     // What is hidden is left out.
                     !matches!(view, Err(StoreError::Refused(Refusal::Denied(_))))
                 })
-                .collect()
+                .collect::<Result<_, _>>()?;
+            check_paths(&state.node(page)?.path, views.len())?;
+            Ok(views)
         })
     }
 

@@ -55,7 +55,7 @@ pub trait Store: Send + Sync {
         alias: Option<PropertyName>,
     ) -> Ticket<Property>;
 
-    /// A file at its newest or another revision.
+    /// A file at its newest or another revision, for somebody who may read its content.
     fn file(&self, caller: &Caller, id: NodeId, revision: Option<Revision>) -> Ticket<File>;
 
     /// The same with where it lies and with its properties.
@@ -70,6 +70,7 @@ pub trait Store: Send + Sync {
     fn file_history(&self, caller: &Caller, id: NodeId) -> Ticket<FileHistory>;
 
     /// The live files on a page or in a folder that the principal may see, by number, each as [`Store::file_view`] has it.
+    /// [`Refusal::LongPaths`] if they are too many for their path.
     fn files_on(&self, caller: &Caller, page: NodeId) -> Ticket<Vec<FileView>>;
 
     /// A page, space or folder at its newest revision, and where it lies.

@@ -104,6 +104,7 @@ fn a_user_that_cannot_be_is_422_with_the_field_to_blame() {
         (json!({"login": " \u{a0}", "password": WORD}), "login"),
         (json!({"login": 5, "password": WORD}), "login"),
         (json!({"login": "a:b", "password": WORD}), "login"),
+        (json!({"login": "a\u{FFFE}", "password": WORD}), "login"),
         (json!({"login": "a\nb", "password": WORD}), "login"),
         (json!({"login": long, "password": WORD}), "login"),
         (json!({"login": "Tess", "password": WORD}), "login"),
@@ -335,6 +336,10 @@ fn a_group_has_a_name_and_members() {
         ),
         (json!({"name": "g", "members": [""]}), "members"),
         (json!({"name": "g", "members": [5]}), "members"),
+        (
+            json!({"name": "g", "members": vec!["member"; 10_001]}),
+            "members",
+        ),
         (json!({"name": "g", "members": [null]}), "members"),
         (json!({"name": "g", "members": "member"}), "members"),
         (json!({"name": "g", "members": {"a": "member"}}), "members"),

@@ -101,6 +101,12 @@ pub(super) fn of_refusal(refusal: &Refusal, manner: Manner) -> (StatusCode, Stri
             StatusCode::BAD_REQUEST,
             format!("More than {max} pages match: ask for them in parts with limit= and offset=."),
         ),
+        Refusal::LongPaths { files } => (
+            StatusCode::BAD_REQUEST,
+            format!(
+                "The path is too long to be told with each of the {files} files here: ask for them by name or number."
+            ),
+        ),
         Refusal::GroupNameTaken(name) => {
             conflict(format!("A group named '{name}' already exists."))
         }

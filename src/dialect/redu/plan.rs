@@ -430,9 +430,10 @@ fn add_group(id: NodeId, head: &Arc<Head>) -> Handling {
                 members,
                 reply: Box::new(|group| {
                     // They are told as they sign in.
-                    Ok(Next::Ask(Call::People(People::Users {
-                        reply: Box::new(move |users| {
-                            let body = response::group(&group, &users);
+                    Ok(Next::Ask(Call::People(People::Members {
+                        ids: group.members.clone(),
+                        reply: Box::new(move |members| {
+                            let body = response::group(&group, &members);
                             Ok(Next::Say(json(StatusCode::CREATED, body)))
                         }),
                     })))

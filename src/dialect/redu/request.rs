@@ -14,6 +14,9 @@ use serde_json::{Map, Value};
 /// The most characters of a group's name.
 const GROUP_NAME_CHARS_MAX: usize = 255;
 
+/// The most members with which a group is made.
+const GROUP_MEMBERS_MAX: usize = 10_000;
+
 /// The most bytes of a password.
 const PASSWORD_BYTES_MAX: usize = 4096;
 
@@ -195,6 +198,10 @@ pub(super) fn group(body: &Outer) -> Result<(String, Vec<Member>), Fault> {
         Some(_) => Err(()),
     };
     let members = members.map_err(|()| invalid("members", "must be an array of logins"))?;
+    if members.len() > GROUP_MEMBERS_MAX {
+        let what = format!("are too many (maximum is {GROUP_MEMBERS_MAX})");
+        return Err(invalid("members", what));
+    }
     Ok((name.to_string(), members))
 }
 

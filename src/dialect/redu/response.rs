@@ -5,7 +5,7 @@ use crate::model::{
     Entries, Entry, FileEntry, Group, NodeId, NodeKind, SpaceRole, Timestamp, User, Users,
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -67,11 +67,17 @@ pub(super) fn entry(context: &Context, shown: &Shown) -> String {
 
 /// A list of folders or files.
 pub(super) fn entries(context: &Context, entries: &Entries) -> String {
-    let list = entries.entries.iter();
-    let list: Vec<_> = list
-        .map(|entry| object(context, &entries.users, entry))
-        .collect();
-    text(&list)
+    text(&List(context, entries))
+}
+
+/// A list, of which one object is there at a time.
+struct List<'a>(&'a Context, &'a Entries);
+
+impl Serialize for List<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let List(context, Entries { entries, users }) = self;
+        serializer.collect_seq(entries.iter().map(|entry| object(context, users, entry)))
+    }
 }
 
 fn object<'a>(context: &Context, users: &Users, entry: &'a Entry) -> Object<'a> {
@@ -207,21 +213,18 @@ pub(super) fn enrollment(user: &User, role: SpaceRole) -> String {
     })
 }
 
-/// A group, and all users.
-pub(super) fn group(group: &Group, users: &[Arc<User>]) -> String {
+/// A group, and those who are in it.
+pub(super) fn group(group: &Group, members: &[Arc<User>]) -> String {
     #[derive(Serialize)]
     struct Told<'a> {
         uuid: Uuid,
         name: &'a str,
         members: Vec<&'a str>,
     }
-    // They are in the order of their numbers.
-    let is_in = |user: &&Arc<User>| group.members.binary_search(&user.id).is_ok();
-    let members = users.iter().filter(is_in);
     text(&Told {
         uuid: group.uuid,
         name: &group.name,
-        members: members.map(|user| user.name.as_str()).collect(),
+        members: members.iter().map(|user| user.name.as_str()).collect(),
     })
 }
 

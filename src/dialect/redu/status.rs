@@ -115,6 +115,7 @@ fn of_refusal(head: &Head, refusal: &Refusal) -> No {
         | Refusal::Unmet(_)
         | Refusal::FileNameTaken(_)
         | Refusal::TooManyPages { .. }
+        | Refusal::LongPaths { .. }
         | Refusal::PageChanged { .. }
         | Refusal::Invalid(_) => no(StatusCode::BAD_REQUEST, refusal.to_string()),
     }

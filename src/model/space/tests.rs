@@ -147,8 +147,15 @@ fn each_role_may_do_what_those_before_it_may() {
             is_hidden: false,
             takes_files: false,
             takes_comments: false,
+            gives_content: true,
             depth: 1,
         };
+        let kept = SpaceGround {
+            gives_content: false,
+            ..ground
+        };
+        assert_eq!(kept.may_download(), number >= 3, "{number}");
+        assert!(ground.may_download());
         for (right, least) in table {
             let may = |ground: SpaceGround| ground.rights().allow(right);
             assert_eq!(may(ground), number >= least, "{number} {right:?}");

@@ -2037,6 +2037,8 @@ fn a_list_says_what_an_entry_says_but_for_the_contents() {
             ];
             assert_eq!(said, expected);
             assert!(users.keys().eq([&tutor.who.id()]));
+            let read = wait(client.store.file(&client.caller(), kept, None));
+            assert_eq!(read.is_ok(), downloads, "{read:?}");
             for listed in entries {
                 let mut entry = client.entry(listed.id).unwrap();
                 let file = entry.file.as_mut().unwrap();

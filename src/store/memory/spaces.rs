@@ -174,14 +174,11 @@ impl State {
     }
 
     /// What a list says of a node.
-    pub(super) fn entry_of(id: NodeId, node: &StoredNode, role: Option<SpaceRole>) -> Entry {
-        let file = node.revisions.last().map(|file| {
-            let is_staff = role.is_some_and(SpaceRole::is_staff);
-            FileEntry {
-                file: file.clone(),
-                is_link: node.settings.is_link == Some(true),
-                may_download: is_staff || node.settings.allow_download != Some(false),
-            }
+    pub(super) fn entry_of(id: NodeId, node: &StoredNode, ground: Option<SpaceGround>) -> Entry {
+        let file = node.revisions.last().map(|file| FileEntry {
+            file: file.clone(),
+            is_link: node.settings.is_link == Some(true),
+            may_download: ground.is_none_or(|ground| ground.may_download()),
         });
         Entry {
             id,
@@ -207,10 +204,7 @@ impl State {
         let place = self.place(caller, ResourceId::Node(id))?;
         place.allow(&caller.who, Right::Read)?;
         let node = self.nodes.get(&id).ok_or(Refusal::NoSuchPage)?;
-        let role = place
-            .space
-            .map_or(Some(SpaceRole::Owner), |ground| ground.role);
-        Ok(self.entries_of(vec![Self::entry_of(id, node, role)]))
+        Ok(self.entries_of(vec![Self::entry_of(id, node, place.space)]))
     }
 
     pub(super) fn entries(
@@ -227,15 +221,15 @@ impl State {
             |node: &StoredNode| node.parent == Some(of) && node.kind == kind && !node.deleted;
         let mut entries = Vec::new();
         for (&id, node) in self.nodes.iter().filter(|(_, node)| is_child(node)) {
-            let mut role = Some(SpaceRole::Owner);
-            if let Some(inside) = &inside {
-                let ground = sure(inside.ground(self, node.level(id)));
-                role = ground.role;
-                if !rights_on(&caller.who, Ground::Space(ground)).allow(Right::Read) {
-                    continue;
-                }
+            let ground = inside
+                .as_ref()
+                .map(|inside| sure(inside.ground(self, node.level(id))));
+            let may_read =
+                |ground| rights_on(&caller.who, Ground::Space(ground)).allow(Right::Read);
+            if !ground.is_none_or(may_read) {
+                continue;
             }
-            let mut entry = Self::entry_of(id, node, role);
+            let mut entry = Self::entry_of(id, node, ground);
             if let Some(file) = &mut entry.file
                 && let Body::Inline(_) = file.file.content.body
             {

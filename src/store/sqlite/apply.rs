@@ -79,7 +79,12 @@ pub(super) fn write(counters: &Counters<'_>, batch: &Batch) -> Result<Vec<Outcom
                 counters.outdate_memory();
                 log.add(
                     ResourceId::Node(file.id),
-                    &("upload", file.name.as_str(), file.revision.get()),
+                    &(
+                        "upload",
+                        file.name.as_str(),
+                        file.revision.get(),
+                        *submitted,
+                    ),
                 )?;
                 further.extend(property);
             }

@@ -184,7 +184,7 @@ impl Store for Sqlite {
     fn file(&self, caller: &Caller, id: NodeId, revision: Option<Revision>) -> Ticket<File> {
         let caller = caller.clone();
         self.readers.look_up(move |db| {
-            rows::readable(db, &caller, ResourceId::Node(id))?;
+            rows::place(db, &caller, ResourceId::Node(id))?.allow_content(&caller.who)?;
             Ok(rows::file(db, id, revision)?.0)
         })
     }

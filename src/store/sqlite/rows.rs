@@ -10,13 +10,14 @@ use crate::model::{
     Address, Body, Caller, Content, ContentId, File, FileHistory, FileView, Ground, Language,
     ListQuery, Listing, MediaType, Node, NodeId, NodeKind, NodeName, PageGround, Place, Property,
     PropertyKey, PropertyName, Refusal, ResourceId, Restriction, Revision, Right, Rights,
-    Timestamp, UserId, Users,
+    Timestamp, UserId, Users, check_paths,
 };
 use crate::store::{StoreError, embedded, language_of};
 use bytes::{Bytes, BytesMut};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::str::FromStr;
+use std::sync::Arc;
 
 const NODE: &str = "
     SELECT kind, parent, name, deleted_at IS NOT NULL FROM node WHERE id = ?1";
@@ -142,6 +143,17 @@ pub(super) fn list(
     properties_max: Option<usize>,
 ) -> Result<Option<Listing>, StoreError> {
     let language = readable(db, caller, query.resource)?;
+    listed(db, known, query, language, properties_max)
+}
+
+/// The same of a resource that the one who asks may read.
+fn listed(
+    db: &Connection,
+    known: &KnownUsers,
+    query: &ListQuery,
+    language: Option<Language>,
+    properties_max: Option<usize>,
+) -> Result<Option<Listing>, StoreError> {
     let mut properties = Vec::new();
     if let Some(names) = query.names.exact() {
         if properties_max.is_some_and(|max| names.len() > max) {
@@ -519,18 +531,32 @@ pub(super) fn file_view(
     id: NodeId,
     revision: Option<Revision>,
 ) -> Result<FileView, StoreError> {
-    let mut properties = whole_list(db, known, caller, &embedded(ResourceId::Node(id)))?;
+    readable(db, caller, ResourceId::Node(id))?;
     let (file, head) = file(db, id, revision)?;
+    let parent = Arc::new(node(db, file.parent)?);
+    view_of(db, known, file, head, parent)
+}
+
+fn view_of(
+    db: &Connection,
+    known: &KnownUsers,
+    file: File,
+    head: Revision,
+    parent: Arc<Node>,
+) -> Result<FileView, StoreError> {
+    let query = embedded(ResourceId::Node(file.id));
+    let mut properties =
+        listed(db, known, &query, None, None)?.ok_or_else(|| damaged("a list without an end"))?;
     add_user(db, known, &mut properties.users, file.modified_by)?;
     Ok(FileView {
-        head,
-        parent: node(db, file.parent)?,
-        properties,
         file,
+        head,
+        parent,
+        properties,
     })
 }
 
-/// The live files on a page.
+/// The live files on a page or in a folder that the one who asks may see.
 pub(super) fn files_on(
     db: &Connection,
     known: &KnownUsers,
@@ -538,20 +564,28 @@ pub(super) fn files_on(
     on: NodeId,
 ) -> Result<Vec<FileView>, StoreError> {
     page(db, on)?;
-    readable(db, caller, ResourceId::Node(on))?;
+    let place = readable_place(db, caller, ResourceId::Node(on))?;
+    let ids = match place.space {
+        Some(ground) => spaces::visible_files(db, caller, ground, on)?,
+        None => files_below(db, on)?,
+    };
+    let parent = Arc::new(node(db, on)?);
+    check_paths(&parent.path, ids.len())?;
+    let views = ids.into_iter().map(|id| {
+        let (file, head) = file(db, id, None)?;
+        view_of(db, known, file, head, Arc::clone(&parent))
+    });
+    views.collect()
+}
+
+fn files_below(db: &Connection, on: NodeId) -> Result<Vec<NodeId>, StoreError> {
     let mut statement = db.prepare_cached(FILES_ON)?;
     let mut rows = statement.query([on.get()])?;
-    let mut views = Vec::new();
+    let mut ids = Vec::new();
     while let Some(row) = rows.next()? {
-        let id = number(row, 0, NodeId::new)?;
-        match file_view(db, known, caller, id, None) {
-            Ok(view) => views.push(view),
-            // What is hidden is left out.
-            Err(StoreError::Refused(Refusal::Denied(_))) => {}
-            Err(failure) => return Err(failure),
-        }
+        ids.push(number(row, 0, NodeId::new)?);
     }
-    Ok(views)
+    Ok(ids)
 }
 
 /// All revisions of a file.
@@ -578,17 +612,19 @@ pub(super) fn node(db: &Connection, id: NodeId) -> Result<Node, StoreError> {
     let StoredNode {
         kind, name, parent, ..
     } = page(db, id)?;
-    let mut path = if id == NodeId::HOME {
-        String::new()
-    } else {
-        name.to_string()
-    };
+    let mut names = vec![name.clone()];
     let mut above = parent;
     while let Some(id) = above.filter(|&id| id != NodeId::HOME) {
         let node = page(db, id)?;
-        path = format!("{}/{path}", node.name);
+        names.push(node.name);
         above = node.parent;
     }
+    let path = if id == NodeId::HOME {
+        String::new()
+    } else {
+        let names: Vec<&str> = names.iter().rev().map(NodeName::as_str).collect();
+        names.join("/")
+    };
     Ok(Node {
         id,
         kind,

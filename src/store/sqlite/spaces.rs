@@ -64,6 +64,16 @@ const CHILDREN: &str = concat!(
 
 const ENTRY: &str = concat!(entry!("r.value"), "WHERE node.id = ?1");
 
+/// The files in a folder.
+const FILES: &str = concat!(
+    "SELECT ",
+    level!(),
+    " FROM node
+      LEFT JOIN access ON access.node = node.id
+      LEFT JOIN setting ON setting.node = node.id
+      WHERE node.parent = ?1 AND node.kind = 'file' AND node.deleted_at IS NULL ORDER BY node.id"
+);
+
 /// The files of a name in a folder, from the newest.
 const FILES_NAMED: &str = concat!(
     "SELECT ",
@@ -240,11 +250,10 @@ fn entry(row: &Row<'_>) -> Result<(Entry, Level), StoreError> {
     Ok((Entry { file, ..entry }, level))
 }
 
-/// Says whether the one who asks may download a file.
-fn judge_download(entry: &mut Entry, level: &Level, role: Option<SpaceRole>) {
+/// Says whether the one who meets this at a file may download it.
+fn judge_download(entry: &mut Entry, ground: Option<SpaceGround>) {
     if let Some(file) = &mut entry.file {
-        let is_staff = role.is_some_and(SpaceRole::is_staff);
-        file.may_download = is_staff || level.settings.allow_download != Some(false);
+        file.may_download = ground.is_none_or(|ground| ground.may_download());
     }
 }
 
@@ -261,12 +270,9 @@ pub(super) fn entry_view(
     let row = rows
         .next()?
         .ok_or_else(|| damaged(format!("the node {id} has no revision")))?;
-    let (mut entry, level) = entry(row)?;
+    let (mut entry, _) = entry(row)?;
     // Outside of spaces only administrators get here.
-    let role = place
-        .space
-        .map_or(Some(SpaceRole::Owner), |ground| ground.role);
-    judge_download(&mut entry, &level, role);
+    judge_download(&mut entry, place.space);
     let mut users = Users::new();
     add_user(db, known, &mut users, entry.created_by)?;
     Ok(Entries {
@@ -301,7 +307,7 @@ pub(super) fn entries(
             if !permissions::may(caller, Ground::Space(ground), Right::Read) {
                 continue;
             }
-            judge_download(&mut entry, &level, ground.role);
+            judge_download(&mut entry, Some(ground));
         }
         add_user(db, known, &mut all.users, entry.created_by)?;
         all.entries.push(entry);
@@ -348,6 +354,27 @@ pub(super) fn visible_file(
         }
     }
     Ok(None)
+}
+
+/// The files in a folder that the one who asks may see, by number.
+pub(super) fn visible_files(
+    db: &Connection,
+    caller: &Caller,
+    ground: SpaceGround,
+    folder: NodeId,
+) -> Result<Vec<NodeId>, StoreError> {
+    let inside = Inside::new(&Tree(db), caller, ground, folder)?;
+    let mut statement = db.prepare_cached(FILES)?;
+    let mut rows = statement.query([folder.get()])?;
+    let mut files = Vec::new();
+    while let Some(row) = rows.next()? {
+        let level = level(row)?;
+        let ground = inside.ground(&Tree(db), level)?;
+        if permissions::may(caller, Ground::Space(ground), Right::Read) {
+            files.push(level.id);
+        }
+    }
+    Ok(files)
 }
 
 /// What somebody meets who submits a file to a folder. Those who do not submit files, but put them there, meet nothing.

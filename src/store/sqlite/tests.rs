@@ -656,8 +656,8 @@ fn the_log_says_what_changed_and_what_was_there_before() {
     4|4|1|1000|1 [["put","b",2,4,[3,1000,1,"application/octet-stream","",4097,2]]]
     5|5|1|1000|1 [["language",null]]
     6|6|1|1000|1 [["language","de"]]
-    7|7|2|1000|1 [["upload","a.txt",1]]
-    8|8|2|1000|1 [["upload","a.txt",2]]
+    7|7|2|1000|1 [["upload","a.txt",1,false]]
+    8|8|2|1000|1 [["upload","a.txt",2,false]]
     9|9|2|1000|1 [["remove","a.txt",2]]
     "#);
     store.close();

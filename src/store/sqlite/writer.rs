@@ -307,8 +307,12 @@ fn bury_later(queue: &Queue) {
         return;
     }
     let again = queue.clone();
+    let mut waits = true;
     let work: Work<()> = Box::new(move |counters| {
-        again.buries.store(false, Ordering::Release);
+        // If it is run a second time, because another job has broken the group, the next one may wait already.
+        if std::mem::take(&mut waits) {
+            again.buries.store(false, Ordering::Release);
+        }
         if spaces::bury(counters.db())? {
             bury_later(&again);
         }
