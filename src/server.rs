@@ -36,6 +36,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const LINGER_TIME: Duration = Duration::from_secs(5);
 const LINGER_BYTES_MAX: u64 = 256 << 20;
 
+/// How much of an answer the kernel takes over beyond what is on its way.
+#[cfg(target_os = "linux")]
+const UNSENT_BYTES: u32 = 128 << 10;
+
 /// Why serving ended before it was asked to.
 #[derive(Debug, thiserror::Error)]
 #[error("the store has closed; see the log for the cause")]
@@ -118,6 +122,15 @@ async fn connected(
         return;
     };
     if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    // Else a slow client shows no progress for long: a full buffer of the kernel counts as writable only when much of it
+    // has gone.
+    #[cfg(target_os = "linux")]
+    if socket2::SockRef::from(&stream)
+        .set_tcp_notsent_lowat(UNSENT_BYTES)
+        .is_err()
+    {
         return;
     }
     let unread = AtomicBool::new(false);

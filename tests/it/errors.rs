@@ -786,8 +786,8 @@ fn an_encoded_body_is_refused_and_not_stored_as_something_else() {
         .gives(200);
 }
 
-#[test]
-fn a_client_that_does_not_read_is_cut() {
+/// A server that gives up on a client after a second in which not a byte could be written.
+fn hasty_server() -> Server {
     let dir = std::sync::Arc::new(tempfile::tempdir().unwrap());
     let mut command = program([
         "serve",
@@ -801,7 +801,12 @@ fn a_client_that_does_not_read_is_cut() {
     command
         .env("PROPSTORE_ADMIN_PASSWORD", PASSWORD)
         .env("PROPSTORE_LOG", "debug");
-    let server = Server::spawn(command, dir);
+    Server::spawn(command, dir)
+}
+
+#[test]
+fn a_client_that_does_not_read_is_cut() {
+    let server = hasty_server();
     let file = server.file("large");
     // More than the buffers of the two sockets hold.
     let size = 40 << 20;
@@ -811,4 +816,30 @@ fn a_client_that_does_not_read_is_cut() {
     server.wait_for_log("the client does not read");
     assert!(connection.read_rest().len() < size);
     server.get(&file).gives(200);
+}
+
+/// The kernel takes some megabytes at once, and tells that there is room only when a third of them has gone: at this pace
+/// that is longer than the server waits.
+#[test]
+fn a_client_that_reads_slowly_gets_all_of_it() {
+    let server = hasty_server();
+    let file = server.file("large");
+    let size = 6 << 20;
+    server.put(&file).body(vec![b'x'; size]).gives(200);
+    let mut connection = server.connect();
+    connection.receive_at_most(64 << 10);
+    connection.write(
+        &server
+            .get(&file)
+            .field("Connection", "close")
+            .request()
+            .head(),
+    );
+    let (mut got, mut piece) = (0, vec![0; 64 << 10]);
+    while let Ok(count @ 1..) = connection.read_some(&mut piece) {
+        got += count;
+        // The pace of the line.
+        std::thread::sleep(std::time::Duration::from_micros(count as u64 * 3 / 2));
+    }
+    assert!(got > size, "{got} bytes came");
 }

@@ -561,6 +561,17 @@ impl Connection {
         }
     }
 
+    /// Has the kernel keep about so many bytes that were not read yet.
+    pub(crate) fn receive_at_most(&self, bytes: usize) {
+        let socket = socket2::SockRef::from(self.stream.get_ref());
+        socket.set_recv_buffer_size(bytes).unwrap();
+    }
+
+    /// Reads what has come.
+    pub(crate) fn read_some(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        self.stream.read(bytes)
+    }
+
     /// Sends these bytes.
     pub(crate) fn write(&mut self, bytes: &[u8]) {
         self.stream.get_mut().write_all(bytes).unwrap();
