@@ -159,12 +159,21 @@ pub fn range(headers: &HeaderMap, size: u64) -> RangeAsked {
         return RangeAsked::Whole;
     };
     let end = size.saturating_sub(1);
-    let range = match (first.parse::<u64>(), last.parse::<u64>()) {
-        (Ok(first), Ok(last)) if first <= last => first..=last.min(end),
-        (Ok(first), Err(_)) if last.is_empty() => first..=end,
-        (Err(_), Ok(0)) if first.is_empty() => return RangeAsked::Beyond,
-        (Err(_), Ok(count)) if first.is_empty() => size.saturating_sub(count)..=end,
-        _ => return RangeAsked::Whole,
+    // A sign is no digit; and what is larger than any size is as good as the largest.
+    if !first
+        .bytes()
+        .chain(last.bytes())
+        .all(|byte| byte.is_ascii_digit())
+    {
+        return RangeAsked::Whole;
+    }
+    let number = |text: &str| (!text.is_empty()).then(|| text.parse().unwrap_or(u64::MAX));
+    let range = match (number(first), number(last)) {
+        (Some(first), Some(last)) if first <= last => first..=last.min(end),
+        (Some(first), None) => first..=end,
+        (None, Some(0)) => return RangeAsked::Beyond,
+        (None, Some(count)) => size.saturating_sub(count)..=end,
+        (Some(_), Some(_)) | (None, None) => return RangeAsked::Whole,
     };
     if *range.start() >= size {
         RangeAsked::Beyond
@@ -361,6 +370,12 @@ mod tests {
             ("bytes=10-", RangeAsked::Beyond),
             ("bytes=-0", RangeAsked::Beyond),
             ("bytes=3-2", RangeAsked::Whole),
+            ("bytes=+1-2", RangeAsked::Whole),
+            ("bytes=1-+2", RangeAsked::Whole),
+            ("bytes=-+2", RangeAsked::Whole),
+            ("bytes=-", RangeAsked::Whole),
+            ("bytes=99999999999999999999-", RangeAsked::Beyond),
+            ("bytes=0-99999999999999999999", RangeAsked::Part(0..=9)),
             ("bytes=0-1,3-4", RangeAsked::Whole),
             ("lines=0-1", RangeAsked::Whole),
         ] {

@@ -43,7 +43,9 @@ pub(super) fn stored(
     }
     let answer = describe(Answer::content(content));
     let if_range = head.header(header::IF_RANGE);
-    if file.is_none() || if_range.is_some_and(|condition| bare_etag(&condition) != etag) {
+    // A weak etag does not say that the bytes are the same (RFC 9110 §13.1.5).
+    let differs = |condition: String| condition.starts_with("W/") || bare_etag(&condition) != etag;
+    if file.is_none() || if_range.is_some_and(differs) {
         return Ok(answer);
     }
     match range(&head.headers, content.size) {

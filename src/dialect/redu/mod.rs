@@ -66,7 +66,9 @@ fn credentials(head: &Head) -> Credentials {
         required: true,
         ..Credentials::default()
     };
-    if let Some(value) = head.header(header::AUTHORIZATION) {
+    // An empty field counts as absent (`mindtouch.md` §10).
+    let authorization = head.header(header::AUTHORIZATION);
+    if let Some(value) = authorization.filter(|value| !value.trim().is_empty()) {
         let (scheme, value) = value.trim().split_once(' ').unwrap_or_default();
         return match scheme.to_ascii_lowercase().as_str() {
             "oauth" | "bearer" => token(value),

@@ -231,6 +231,10 @@ fn the_first_credentials_that_are_there_decide() {
             &[("authorization", "Basic !"), ("x-authtoken", "x")],
             (vec![], Some(None)),
         ),
+        (
+            &[("authorization", " "), ("x-authtoken", "abc")],
+            token("abc"),
+        ),
         (&[("cookie", "authtoken=abc")], (vec![], None)),
         (&[], (vec![], None)),
     ] {
