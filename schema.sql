@@ -24,10 +24,13 @@ CREATE TABLE node (
     language    TEXT,                    -- of a page, such as en-us; NULL: the site's
     created_at  INTEGER NOT NULL,
     created_by  INTEGER NOT NULL,        -- account.id
+    changed_at  INTEGER NOT NULL,        -- when its name, its content, a setting, or who has access to it was last changed
+    changed_by  INTEGER NOT NULL,
     deleted_at  INTEGER,                 -- NULL while it lives
     deleted_by  INTEGER
 ) STRICT;
 CREATE INDEX node_by_name ON node (parent, name) WHERE deleted_at IS NULL;
+CREATE INDEX node_by_maker ON node (space, created_by) WHERE deleted_at IS NULL AND space IS NOT NULL;
 CREATE UNIQUE INDEX node_by_uuid ON node (uuid);
 
 -- Every revision of every node: its name and, of a page or a file, its text or its bytes.
@@ -202,6 +205,13 @@ CREATE TABLE page_property (
     PRIMARY KEY (name, page)
 ) STRICT, WITHOUT ROWID;
 
+-- What a search finds folders and files of spaces by, all in lower case as model::search_form says: the name and, of files
+-- that are links, luminus.url and luminus.description, else ''. The rowid is node.id; the texts themselves are not kept. It is
+-- written by the batch that changes them.
+CREATE VIRTUAL TABLE search USING fts5 (
+    name, url, description, content = '', contentless_delete = 1, tokenize = 'trigram case_sensitive 1'
+);
+
 -- Contents of more than 4,096 bytes, and values of properties that are not UTF-8, in pieces of 262,144 bytes (the last
 -- one may be shorter). They are written once and never changed; a revision refers to its content by number.
 CREATE TABLE chunk (
@@ -225,6 +235,7 @@ CREATE TABLE account (
     name       TEXT    NOT NULL,         -- as given
     folded     TEXT    NOT NULL,         -- in lower case: what makes it unique
     full_name  TEXT    NOT NULL,
+    searched   TEXT    NOT NULL,         -- what its owner is called, as a search sees it
     email      TEXT,
     matric_no  TEXT,                     -- the owner's number at a school
     role       TEXT    NOT NULL,         -- None, Viewer, Contributor, Manager, Admin
@@ -234,6 +245,7 @@ CREATE TABLE account (
     created_at INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX account_by_name ON account (folded);
+CREATE UNIQUE INDEX account_by_uuid ON account (uuid);
 
 -- Tokens of those who signed in. Only a hash of each is kept.
 CREATE TABLE token (
@@ -254,6 +266,7 @@ CREATE TABLE user_group (
     created_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX group_by_name ON user_group (folded);
+CREATE UNIQUE INDEX group_by_uuid ON user_group (uuid);
 
 -- Who is in which group.
 CREATE TABLE membership (

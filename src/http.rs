@@ -4,6 +4,8 @@ use crate::model;
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode, request};
+use percent_encoding::percent_decode_str;
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 /// The head of a request.
@@ -51,27 +53,56 @@ pub fn text_of(bytes: &[u8]) -> String {
 
 /// The parameters of a query.
 #[derive(Clone, Debug, Default)]
-pub struct Query(Vec<(String, String)>);
+pub struct Query {
+    raw: String,
+    pairs: Vec<(String, String)>,
+}
+
+/// A parameter has bytes that are not UTF-8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotUtf8;
 
 impl Query {
     /// Reads `a=1&b=2`; `+` is a space.
     #[must_use]
     pub fn parse(query: &str) -> Self {
-        Query(
-            form_urlencoded::parse(query.as_bytes())
+        Query {
+            pairs: form_urlencoded::parse(query.as_bytes())
                 .into_owned()
                 .collect(),
-        )
+            raw: query.to_owned(),
+        }
+    }
+
+    /// The first value of a parameter, whose name may be written in any case.
+    ///
+    /// # Errors
+    /// [`NotUtf8`]
+    pub fn in_any_case(&self, name: &str) -> Result<Option<String>, NotUtf8> {
+        let mut pairs = self.raw.split('&').filter(|pair| !pair.is_empty());
+        let found = pairs.find_map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let key = decoded(key).ok()?;
+            key.eq_ignore_ascii_case(name).then(|| decoded(value))
+        });
+        found.transpose()
     }
 
     /// The first value of a parameter.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
+        self.pairs
             .iter()
             .find(|(n, _)| n == name)
             .map(|(_, value)| value.as_str())
     }
+}
+
+/// A part of a query as text; `+` is a space.
+fn decoded(part: &str) -> Result<String, NotUtf8> {
+    let spaced = part.replace('+', " ");
+    let text = percent_decode_str(&spaced).decode_utf8();
+    text.map(Cow::into_owned).map_err(|_| NotUtf8)
 }
 
 /// What `If-Match` or `If-None-Match` asks for.
@@ -340,6 +371,18 @@ mod tests {
 
     fn headers(name: HeaderName, value: &str) -> HeaderMap {
         HeaderMap::from_iter([(name, HeaderValue::from_str(value).unwrap())])
+    }
+
+    #[test]
+    fn a_parameter_may_be_written_in_any_case_and_has_to_be_utf_8() {
+        let value = |query: &str| Query::parse(query).in_any_case("SearchText");
+        let text = |text: &str| Ok(Some(text.to_owned()));
+        assert_eq!(value("searchtext=a+b%2B&SEARCHTEXT=c"), text("a b+"));
+        assert_eq!(value("%FF=1&x&SearchTex%54=%C3%A9"), text("é"));
+        assert_eq!(value("SearchText"), text(""));
+        assert_eq!(value("SearchText=%FF"), Err(NotUtf8));
+        assert_eq!(value("SearchText=%00"), text("\0"));
+        assert_eq!(value("x=SearchText"), Ok(None));
     }
 
     #[test]

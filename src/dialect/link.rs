@@ -1,10 +1,28 @@
 //! Links to the content of a file that need no sign-in: signed, and good for an hour (`redu.md` §6).
 
-use crate::model::{NodeId, Revision, Timestamp};
+use crate::model::{File, NodeId, Revision, Timestamp};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::Sha256;
+
+/// A part of a path: everything but `A-Za-z0-9-._~` is encoded.
+const PATH: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// A name as a part of a path.
+pub(super) fn encoded(name: &str) -> String {
+    // What HTTP clients fold away stands as well for what it is not.
+    match name {
+        "." => "%2E".to_owned(),
+        ".." => "%2E%2E".to_owned(),
+        name => utf8_percent_encode(name, PATH).to_string(),
+    }
+}
 
 /// For how many milliseconds a link is good.
 const LIFE_MILLIS: i64 = 3_600_000;
@@ -34,9 +52,15 @@ impl LinkKey {
         mac
     }
 
-    /// The query of a link that is made now, to the content of a file at a revision.
+    /// The path and the query of a link that is made now, to the content of a file.
     #[must_use]
-    pub(super) fn query(&self, file: NodeId, revision: Revision, at: Timestamp) -> String {
+    pub(super) fn path(&self, file: &File, at: Timestamp) -> String {
+        let name = encoded(file.name.as_str());
+        let query = self.query(file.id, file.revision, at);
+        format!("/api/files/{}/raw/{name}?{query}", file.id)
+    }
+
+    fn query(&self, file: NodeId, revision: Revision, at: Timestamp) -> String {
         // A second that has begun counts whole, so that it is never less than an hour.
         let expires = (at.millis() + LIFE_MILLIS + 999).div_euclid(1000);
         let signature = self.mac(file, revision, expires).finalize().into_bytes();

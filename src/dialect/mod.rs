@@ -7,8 +7,10 @@
 
 mod contents;
 mod link;
+mod luminus;
 mod mindtouch;
 mod redu;
+mod sign_in;
 
 pub use link::LinkKey;
 
@@ -18,10 +20,10 @@ use crate::fault::Fault;
 use crate::http::AnswerBody;
 use crate::http::{Answer, Head};
 use crate::model::{
-    Access, Address, Batch, Body, Content, Entries, Entry, File, FileHistory, FileView, FoundPage,
-    Group, GroupId, ListQuery, Listing, Member, NodeId, NodeKind, Outcome, PageSearch, PageView,
-    Permissions, Place, Principal, Property, PropertyKey, PropertyName, Revision, Right, Role,
-    Timestamp, User, UserChange, UserId, Users,
+    Access, Address, Batch, Body, Content, Details, Entries, Entry, File, FileHistory, FileView,
+    FoundPage, Group, GroupId, ListQuery, Listing, Member, Named, NodeId, NodeKind, Outcome,
+    PageSearch, PageView, Permissions, Place, Principal, Property, PropertyKey, PropertyName,
+    Revision, Right, Role, Timestamp, TreeSearch, User, UserChange, UserId, Users, Uuids,
 };
 use bytes::Bytes;
 use http::{HeaderMap, Method, header};
@@ -30,7 +32,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// All dialects. The first one that claims a path answers it; the last one claims every path.
-pub static DIALECTS: [&dyn Dialect; 2] = [&redu::Redu, &mindtouch::MindTouch];
+pub static DIALECTS: [&dyn Dialect; 3] = [&redu::Redu, &luminus::Luminus, &mindtouch::MindTouch];
 
 /// One protocol.
 pub trait Dialect: Sync {
@@ -242,6 +244,17 @@ pub enum Payload {
     Part(Option<Part>),
 }
 
+impl Payload {
+    /// A body that was gathered whole; nothing if it was planned otherwise.
+    #[must_use]
+    pub fn whole(self) -> Bytes {
+        match self {
+            Payload::Whole(bytes) => bytes,
+            Payload::Nothing | Payload::Content { .. } | Payload::Part(_) => Bytes::new(),
+        }
+    }
+}
+
 /// A part of a form.
 #[derive(Debug)]
 pub struct Part {
@@ -377,6 +390,28 @@ pub enum Call {
         kind: NodeKind,
         /// Says them.
         reply: Reply<Entries>,
+    },
+    /// What names in other systems mean.
+    Named {
+        /// The names.
+        uuids: Uuids,
+        /// Goes on.
+        reply: Reply<Named>,
+    },
+    /// For folders that have just been written, with all that is known of them: for the sake of the write, since whoever
+    /// made it may have given up the right to see them.
+    Written {
+        /// Which.
+        ids: Vec<NodeId>,
+        /// Says them.
+        reply: Reply<Details>,
+    },
+    /// For the folders and files below another one that have a text.
+    Search {
+        /// Which.
+        search: TreeSearch,
+        /// Says them.
+        reply: Reply<Details>,
     },
     /// For a file that is shown to whoever has a link; the reply looks at the link.
     Linked {
@@ -542,6 +577,9 @@ impl std::fmt::Debug for Call {
             Call::Locate { .. } => "Locate",
             Call::Entry { .. } => "Entry",
             Call::Entries { .. } => "Entries",
+            Call::Named { .. } => "Named",
+            Call::Written { .. } => "Written",
+            Call::Search { .. } => "Search",
             Call::Linked { .. } => "Linked",
         })
     }

@@ -5,23 +5,33 @@
 
 use super::{
     AccessList, Charset, Content, Denied, Etag, Extensions, File, FileDescription, Grantee,
-    Language, MediaType, NameFault, NewNode, NodeId, NodeName, Page, Permissions, Principal,
-    PropertyId, PropertyKey, PropertyName, ROOT_FOLDER, ResourceId, Revision, Right, SpaceRole,
-    Timestamp, User, UserId, is_comment,
+    Language, Meaning, MediaType, NameFault, NewNode, NodeId, NodeName, Page, Permissions,
+    Principal, PropertyId, PropertyKey, PropertyName, ROOT_FOLDER, ResourceId, Revision, Right,
+    Setting, SpaceRole, Timestamp, User, UserId, is_comment,
 };
 use std::collections::HashSet;
 use std::sync::Arc;
 use uuid::Uuid;
 
 /// Changes that are made together or, if the machine fails, not at all. A change that is refused does not hinder the
-/// others.
+/// others, unless the batch says so.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
     /// Who asks for it.
     pub by: Principal,
     /// When.
     pub at: Timestamp,
+    on_refusal: OnRefusal,
     changes: Vec<Change>,
+}
+
+/// What becomes of a batch one of whose changes is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnRefusal {
+    /// The others are made.
+    Skip,
+    /// All of it is refused.
+    Refuse,
 }
 
 impl Batch {
@@ -48,7 +58,27 @@ impl Batch {
                 }
             }
         }
-        Ok(Batch { by, at, changes })
+        Ok(Batch {
+            by,
+            at,
+            on_refusal: OnRefusal::Skip,
+            changes,
+        })
+    }
+
+    /// The same, but all or nothing: a change that is refused refuses all of it.
+    #[must_use]
+    pub fn all_or_nothing(self) -> Self {
+        Batch {
+            on_refusal: OnRefusal::Refuse,
+            ..self
+        }
+    }
+
+    /// What becomes of it if a change is refused.
+    #[must_use]
+    pub fn on_refusal(&self) -> OnRefusal {
+        self.on_refusal
     }
 
     /// A batch of one change.
@@ -57,6 +87,7 @@ impl Batch {
         Batch {
             by,
             at,
+            on_refusal: OnRefusal::Skip,
             changes: vec![Change { resource, edit }],
         }
     }
@@ -84,6 +115,8 @@ pub enum Edit {
     Put(Put),
     /// Delete a property.
     Delete(Delete),
+    /// Have a setting of a folder say something: nothing is written if it does already.
+    Set(Set),
     /// Nothing: the item was bad by itself. It rides along so that the answer keeps the order of the request.
     Refused {
         /// The name in the request, perhaps not a name at all.
@@ -132,6 +165,7 @@ impl Edit {
         match self {
             Edit::Put(put) => Some(put.name.as_str()),
             Edit::Delete(delete) => Some(delete.name.as_str()),
+            Edit::Set(set) => Some(set.name.as_str()),
             Edit::Refused { name, .. } => Some(name),
             Edit::SetLanguage(_)
             | Edit::Upload(_)
@@ -157,6 +191,7 @@ impl Edit {
             }
             Edit::Put(_)
             | Edit::Delete(_)
+            | Edit::Set(_)
             | Edit::Refused { .. }
             | Edit::SetLanguage(_)
             | Edit::SetPermissions(_)
@@ -188,6 +223,7 @@ impl Edit {
             }
             Edit::Put(_)
             | Edit::Delete(_)
+            | Edit::Set(_)
             | Edit::Refused { .. }
             | Edit::SetLanguage(_)
             | Edit::Upload(_)
@@ -212,6 +248,7 @@ impl Edit {
             Edit::WritePage(write) => Some(&write.content),
             Edit::AddFile(file) => Some(&file.content),
             Edit::Delete(_)
+            | Edit::Set(_)
             | Edit::Refused { .. }
             | Edit::SetLanguage(_)
             | Edit::Remove { .. }
@@ -251,6 +288,20 @@ pub struct Delete {
     pub demand: Option<Demand>,
     /// The etag that the head must have, if one was given.
     pub etag: Option<String>,
+}
+
+/// Have a setting of a folder say something (`luminus.md` §3): what counts is what it says before and after, so a default
+/// that is set where nothing is set changes nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Set {
+    /// Which.
+    pub setting: Setting,
+    /// The property that it is.
+    pub name: PropertyName,
+    /// What it shall say; `None`: it shall not be set.
+    pub value: Option<Meaning>,
+    /// Why it is changed, in words.
+    pub description: String,
 }
 
 /// Put a file of this name on a page.
@@ -426,6 +477,8 @@ pub enum Done {
     },
     /// It was said who has access to a folder.
     AccessSet,
+    /// It was so already.
+    Unchanged,
 }
 
 /// An expected no. Alone it concerns one change; as the answer to a batch it concerns all of it.

@@ -322,6 +322,13 @@ impl Content {
         }
     }
 
+    /// Lets go of bytes that are at hand.
+    pub fn omit_inline(&mut self) {
+        if let Body::Inline(_) = self.body {
+            self.body = Body::Omitted;
+        }
+    }
+
     /// Whether a list shows this value: its type is `text/*` and it has at most `cutoff` bytes (`mindtouch.md` §5.1).
     #[must_use]
     pub fn is_shown(&self, cutoff: u64) -> bool {

@@ -14,10 +14,10 @@ mod tests;
 
 use self::conditions::{meet, meet_file, stale};
 use super::{
-    Batch, Change, Content, Delete, Done, Edit, Extensions, File, Grantee, NodeId, NodeKind,
-    Outcome, Page, Place, Precondition, Principal, Property, PropertyId, PropertyKey, Put, Refusal,
-    ResourceId, Revision, Right, Settings, Source, SpaceRole, Timestamp, User, UserId,
-    check_setting,
+    AccessList, Batch, Change, Content, Delete, Done, Edit, Extensions, File, Grantee, Meaning,
+    NodeId, NodeKind, NodeName, OnRefusal, Outcome, Page, Place, Precondition, Principal, Property,
+    PropertyId, PropertyKey, Put, Refusal, ResourceId, Revision, Right, Set, Settings, Source,
+    SpaceRole, Timestamp, User, UserId, check_setting,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -78,8 +78,15 @@ pub enum Found {
     },
     /// Of an [`Edit::Enroll`]: the account, and its role in the space.
     Account(Arc<User>, Option<SpaceRole>),
-    /// Of an [`Edit::SetAccess`]: where its access follows from, and the highest role that is given there.
-    Source(Source, Option<SpaceRole>),
+    /// Of an [`Edit::SetAccess`]: what is said now, and what the new list leads to.
+    Access {
+        /// The folder's own list.
+        was: Option<AccessList>,
+        /// Whose list counts with the new one.
+        source: Source,
+        /// The highest role that is given there, if that is another folder.
+        highest: Option<SpaceRole>,
+    },
 }
 
 impl Found {
@@ -89,6 +96,12 @@ impl Found {
         } else {
             None
         }
+    }
+
+    /// Whether it is a file of this name.
+    #[must_use]
+    pub fn has_name(&self, name: &NodeName) -> bool {
+        self.file().is_some_and(|file| file.name == *name)
     }
 
     fn file(&self) -> Option<&File> {
@@ -159,9 +172,13 @@ pub fn decide(snapshot: &Snapshot, batch: &Batch) -> Result<(Vec<Outcome>, NextI
         next: snapshot.next,
     };
     let pairs = batch.changes().iter().zip(&snapshot.found);
-    let outcomes = pairs
-        .map(|(change, found)| decision.outcome(change, found))
-        .collect();
+    let outcomes = pairs.map(|(change, found)| decision.outcome(change, found));
+    let outcomes = match batch.on_refusal() {
+        OnRefusal::Skip => outcomes.collect(),
+        OnRefusal::Refuse => outcomes
+            .map(|outcome| outcome.map(Ok))
+            .collect::<Result<_, _>>()?,
+    };
     Ok((outcomes, decision.next))
 }
 
@@ -183,6 +200,7 @@ impl Decision<'_> {
                 self.put(change.resource, put, found.property())
             }
             Edit::Delete(delete) => self.delete(delete, found.property()),
+            Edit::Set(set) => self.set(change.resource, set, found.property()),
             Edit::Refused { refusal, .. } => Err(refusal.clone()),
             Edit::SetLanguage(_) => self.page(change.resource).map(|_| Done::LanguageSet),
             Edit::Upload(upload) => {
@@ -262,18 +280,47 @@ impl Decision<'_> {
         )))
     }
 
+    fn set(&mut self, resource: ResourceId, set: &Set, head: Option<&Property>) -> Outcome {
+        self.folder(resource, &[NodeKind::Folder])?;
+        let content = set.value.as_ref().and_then(Meaning::content);
+        if let Some(content) = &content {
+            check_setting(NodeKind::Folder, &set.name, content)?;
+        }
+        let was = set.setting.meaning(head.map(|head| &head.content));
+        if set.setting.meaning(content.as_ref()) == was {
+            return Ok(Done::Unchanged);
+        }
+        match (content, head) {
+            (Some(content), _) => {
+                let key = PropertyKey {
+                    resource,
+                    name: set.name.clone(),
+                };
+                let description = set.description.clone();
+                Ok(Done::Put(self.written(key, head, content, description)))
+            }
+            (None, Some(head)) => Ok(Done::Deleted(self.deleted(head))),
+            (None, None) => Ok(Done::Unchanged),
+        }
+    }
+
     fn delete(&mut self, delete: &Delete, head: Option<&Property>) -> Outcome {
         let head = head.ok_or_else(|| Refusal::NoSuchProperty(delete.name.to_string()))?;
         meet(delete.demand.as_ref(), &delete.name, Some(head))?;
         match &delete.etag {
             Some(given) if !head.etag().is(given) => Err(stale(Some(given), head)),
-            Some(_) | None => Ok(Done::Deleted(Property {
-                revision: head.revision.next(),
-                description: String::new(),
-                modified_at: self.at,
-                modified_by: self.by.id(),
-                ..head.clone()
-            })),
+            Some(_) | None => Ok(Done::Deleted(self.deleted(head))),
+        }
+    }
+
+    /// A property with the revision that stands for its deletion.
+    fn deleted(&self, head: &Property) -> Property {
+        Property {
+            revision: head.revision.next(),
+            description: String::new(),
+            modified_at: self.at,
+            modified_by: self.by.id(),
+            ..head.clone()
         }
     }
 

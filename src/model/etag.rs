@@ -70,6 +70,14 @@ impl Timestamp {
         self.0
     }
 
+    /// The moment to the millisecond: `2009-03-20T23:52:50.999Z`.
+    #[must_use]
+    pub fn with_millis(self) -> String {
+        let text = self.text();
+        let seconds = std::str::from_utf8(&text[..19]).unwrap_or_default();
+        format!("{seconds}.{:03}Z", self.0.rem_euclid(1000))
+    }
+
     /// Whole seconds since the start of 1970.
     #[must_use]
     pub const fn seconds(self) -> i64 {
@@ -186,5 +194,8 @@ mod tests {
         ] {
             assert_eq!(Timestamp::from_millis(millis).to_string(), text);
         }
+        let millis = |millis| Timestamp::from_millis(millis).with_millis();
+        assert_eq!(millis(-1), "1969-12-31T23:59:59.999Z");
+        assert_eq!(millis(7), "1970-01-01T00:00:00.007Z");
     }
 }

@@ -209,6 +209,20 @@ impl NodeName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// A name that may be blank, as a folder's may be in `luminus.md` §3.
+    ///
+    /// # Errors
+    /// What else can be wrong with a name.
+    pub fn or_blank(name: &str) -> Result<Self, NameFault> {
+        check_length(name, NODE_NAME_CHARS_MAX)?;
+        let forbidden =
+            |c: &char| matches!(c, '\0'..='\u{1F}' | '\u{7F}' | '\u{FFFE}' | '\u{FFFF}');
+        match name.chars().find(forbidden) {
+            Some(c) => Err(NameFault::Character(c)),
+            None => Ok(NodeName(name.into())),
+        }
+    }
 }
 
 impl FromStr for NodeName {
@@ -218,13 +232,7 @@ impl FromStr for NodeName {
         if name.trim().is_empty() {
             return Err(NameFault::Empty);
         }
-        check_length(name, NODE_NAME_CHARS_MAX)?;
-        let forbidden =
-            |c: &char| matches!(c, '\0'..='\u{1F}' | '\u{7F}' | '\u{FFFE}' | '\u{FFFF}');
-        match name.chars().find(forbidden) {
-            Some(c) => Err(NameFault::Character(c)),
-            None => Ok(NodeName(name.into())),
-        }
+        NodeName::or_blank(name)
     }
 }
 
@@ -283,6 +291,8 @@ mod tests {
             assert_eq!(name(good), Ok(good.to_owned()));
         }
         assert_eq!(name(" "), Err(NameFault::Empty));
+        assert_eq!(NodeName::or_blank("").unwrap().as_str(), "");
+        assert_eq!(NodeName::or_blank("\n"), Err(NameFault::Character('\n')));
         assert_eq!(
             name(&"x".repeat(501)),
             Err(NameFault::TooLong {

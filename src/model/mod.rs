@@ -6,7 +6,9 @@
 mod batch;
 mod content;
 mod decide;
+mod detail;
 mod etag;
+mod fold;
 mod id;
 mod permission;
 mod principal;
@@ -16,12 +18,17 @@ mod tree;
 mod view;
 
 pub use batch::{
-    AddFile, Batch, Change, Delete, Demand, Done, Edit, Enroll, Invalid, NewSpace, Outcome,
-    PageSeen, Precondition, Property, Put, Refusal, Upload, WritePage,
+    AddFile, Batch, Change, Delete, Demand, Done, Edit, Enroll, Invalid, NewSpace, OnRefusal,
+    Outcome, PageSeen, Precondition, Property, Put, Refusal, Set, Upload, WritePage,
 };
 pub use content::{Body, Charset, Content, MEDIA_TYPE_BYTES_MAX, MediaType};
 pub use decide::{Found, NextIds, Snapshot, decide};
+pub use detail::{
+    Above, Comment, Detail, Details, Named, SEARCH_CHARS_MAX, SEARCH_CHARS_MIN, TreeSearch, Uuids,
+    shows_comment,
+};
 pub use etag::{Etag, Revision, Timestamp};
+pub use fold::search_form;
 pub use id::{
     ContentId, GroupId, NODE_NAME_CHARS_MAX, NameFault, NodeId, NodeName, PROPERTY_NAME_CHARS_MAX,
     PropertyId, PropertyKey, PropertyName, ResourceId, UserId, is_xml_char, not_xml,
@@ -35,8 +42,8 @@ pub use principal::{
     Rights, Role, User, UserChange, check_login, check_person,
 };
 pub use setting::{
-    Extensions, FileOrder, Kept, SETTING_BYTES_MAX, Setting, Settings, check_setting, is_comment,
-    setting_text,
+    Extensions, FileOrder, FileType, Kept, Meaning, SETTING_BYTES_MAX, SETTING_PREFIX, Setting,
+    Settings, check_setting, is_comment, moment, setting_text,
 };
 pub use space::{
     AccessList, FOLDER_LEVELS_MAX, Inside, Level, Listed, Source, SpaceGround, SpaceRole, Spaces,

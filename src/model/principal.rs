@@ -251,6 +251,21 @@ impl User {
     }
 }
 
+impl UserChange {
+    /// The account with the change made. What it began with stays for what is not named.
+    #[must_use]
+    pub fn made(&self, was: &User) -> User {
+        let email = self.email.as_ref().or(was.email.as_ref());
+        User {
+            full_name: self.full_name.as_ref().unwrap_or(&was.full_name).clone(),
+            email: email.filter(|email| !email.is_empty()).cloned(),
+            role: self.role.unwrap_or(was.role),
+            access: self.access.unwrap_or(was.access),
+            ..was.clone()
+        }
+    }
+}
+
 /// The most characters of the name that somebody signs in with.
 pub const LOGIN_CHARS_MAX: usize = 255;
 

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 /// What the names of all settings begin with.
-const PREFIX: &str = "luminus.";
+pub const SETTING_PREFIX: &str = "luminus.";
 
 /// What the names of comments on a file begin with; a UUID follows.
 const COMMENT_PREFIX: &str = "luminus.comment.";
@@ -70,6 +70,7 @@ pub enum Setting {
 }
 
 /// Which form the value of a setting has.
+#[derive(Clone, Copy)]
 enum Form {
     Moment,
     Flag,
@@ -120,7 +121,7 @@ impl Setting {
     /// The setting that a property of this name is on a node of this kind, if it is one.
     #[must_use]
     pub fn of(kind: NodeKind, name: &str) -> Option<Self> {
-        let field = name.strip_prefix(PREFIX)?;
+        let field = name.strip_prefix(SETTING_PREFIX)?;
         let of: &[Setting] = match kind {
             NodeKind::Folder => &OF_FOLDER,
             NodeKind::File if is_comment(name) => return Some(Setting::Comment),
@@ -131,7 +132,8 @@ impl Setting {
     }
 
     /// What follows `luminus.` in the name of the property.
-    const fn field(self) -> &'static str {
+    #[must_use]
+    pub const fn field(self) -> &'static str {
         match self {
             Setting::StartDate => "startDate",
             Setting::EndDate => "endDate",
@@ -161,7 +163,7 @@ impl Setting {
     /// The name of the property; of [`Setting::Comment`] there are many.
     #[must_use]
     pub fn property(self) -> Option<PropertyName> {
-        format!("{PREFIX}{}", self.field()).parse().ok()
+        format!("{SETTING_PREFIX}{}", self.field()).parse().ok()
     }
 
     const fn form(self) -> Form {
@@ -230,9 +232,10 @@ pub fn check_setting(
         let what = format!("it has to be UTF-8 text of at most {SETTING_BYTES_MAX} bytes");
         invalid(what)
     })?;
-    match misfit(&setting.form(), text) {
-        None => Ok(()),
-        Some(what) => Err(invalid(format!("it has to be {what}"))),
+    let form = setting.form();
+    match form.read(text) {
+        Some(_) => Ok(()),
+        None => Err(invalid(format!("it has to be {}", form.wanted(text)))),
     }
 }
 
@@ -248,37 +251,51 @@ fn text_of(content: &Content) -> Option<&str> {
     std::str::from_utf8(bytes).ok()
 }
 
-/// What a text has to be that has not this form.
-fn misfit(form: &Form, text: &str) -> Option<String> {
-    let unless = |fits: bool, what: &str| (!fits).then(|| what.to_owned());
-    match form {
-        Form::Moment => unless(
-            moment(text).is_some(),
-            "a date and time of RFC 3339 with an offset, such as 2026-01-12T00:00:00+08:00",
-        ),
-        Form::Flag => unless(flag(text).is_some(), "true or false"),
-        Form::True => unless(text == "true", "true"),
-        Form::OneOf(words) => {
-            (!words.contains(&text)).then(|| format!("one of {}", words.join(", ")))
+impl Form {
+    /// What a text of this form says; `None` if it has another one.
+    fn read(self, text: &str) -> Option<Meaning> {
+        match self {
+            Form::Moment => moment(text).map(Meaning::Moment),
+            Form::Flag => flag(text).map(Meaning::Flag),
+            Form::True => flag(text).filter(|&flag| flag).map(Meaning::Flag),
+            Form::OneOf(words) => words
+                .contains(&text)
+                .then(|| Meaning::Text(text.to_owned())),
+            Form::Number => {
+                let number = serde_json::from_str::<f64>(text).ok();
+                number.filter(|&number| number >= 0.0).map(Meaning::Number)
+            }
+            Form::Extensions => extensions(text).map(Meaning::Extensions),
+            Form::FileTypes => file_types(text).map(Meaning::FileTypes),
+            Form::Link => is_link(text).then(|| Meaning::Text(text.to_owned())),
+            Form::Text => Some(Meaning::Text(text.to_owned())),
+            Form::Comment => comment_misfit(text)
+                .is_none()
+                .then(|| Meaning::Text(text.to_owned())),
         }
-        Form::Number => {
-            let number = serde_json::from_str::<f64>(text);
-            unless(
-                number.is_ok_and(|number| number >= 0.0),
-                "a number of JSON that is not negative",
-            )
-        }
-        Form::Extensions => unless(
-            extensions(text).is_some(),
-            "an array of JSON with extensions that are not empty, such as [\"pdf\", \".txt\"]",
-        ),
-        Form::FileTypes => unless(
-            file_types(text).is_some(),
-            "an array of JSON with objects such as {\"fileTypeName\": \"Pictures\", \"extensions\": [\"png\"]}",
-        ),
-        Form::Link => unless(is_link(text), "an absolute http or https URL"),
-        Form::Text => None,
-        Form::Comment => comment_misfit(text),
+    }
+
+    /// What a text has to be that has another form.
+    fn wanted(self, text: &str) -> String {
+        let what = match self {
+            Form::Moment => {
+                "a date and time of RFC 3339 with an offset, such as 2026-01-12T00:00:00+08:00"
+            }
+            Form::Flag => "true or false",
+            Form::True => "true",
+            Form::OneOf(words) => return format!("one of {}", words.join(", ")),
+            Form::Number => "a number of JSON that is not negative",
+            Form::Extensions => {
+                "an array of JSON with extensions that are not empty, such as [\"pdf\", \".txt\"]"
+            }
+            Form::FileTypes => {
+                "an array of JSON with objects such as {\"fileTypeName\": \"Pictures\", \"extensions\": [\"png\"]}"
+            }
+            Form::Link => "an absolute http or https URL",
+            Form::Text => "text",
+            Form::Comment => return comment_misfit(text).unwrap_or_default(),
+        };
+        what.to_owned()
     }
 }
 
@@ -286,8 +303,9 @@ fn flag(text: &str) -> Option<bool> {
     text.parse().ok()
 }
 
-/// A moment of RFC 3339, cut to milliseconds.
-fn moment(text: &str) -> Option<Timestamp> {
+/// A moment of RFC 3339 with an offset, cut to milliseconds.
+#[must_use]
+pub fn moment(text: &str) -> Option<Timestamp> {
     // The separator has to be there; a blank instead of it is what only some understand.
     let separated = text
         .as_bytes()
@@ -296,7 +314,9 @@ fn moment(text: &str) -> Option<Timestamp> {
     let time = DateTime::parse_from_rfc3339(text)
         .ok()
         .filter(|_| separated)?;
-    Some(Timestamp::from_millis(time.timestamp_millis()))
+    let millis = time.timestamp_millis();
+    // In UTC it may be in a year that has not four digits.
+    Some(Timestamp::from_millis(millis)).filter(|moment| moment.millis() == millis)
 }
 
 fn strings(value: &Value) -> Option<Vec<String>> {
@@ -308,16 +328,18 @@ fn extensions(text: &str) -> Option<Vec<String>> {
     strings(&serde_json::from_str(text).ok()?)
 }
 
-fn file_types(text: &str) -> Option<Vec<String>> {
+fn file_types(text: &str) -> Option<Vec<FileType>> {
     let types: Vec<Map<String, Value>> = serde_json::from_str(text).ok()?;
-    let mut all = Vec::new();
-    for kind in &types {
-        kind.get("fileTypeName")?.as_str()?;
-        if let Some(extensions) = kind.get("extensions") {
-            all.extend(strings(extensions)?);
-        }
-    }
-    Some(all)
+    let file_type = |fields: &Map<String, Value>| {
+        Some(FileType {
+            name: fields.get("fileTypeName")?.as_str()?.to_owned(),
+            extensions: match fields.get("extensions") {
+                Some(extensions) => Some(strings(extensions)?),
+                None => None,
+            },
+        })
+    };
+    types.iter().map(file_type).collect()
 }
 
 fn is_link(text: &str) -> bool {
@@ -362,6 +384,102 @@ fn comment_misfit(text: &str) -> Option<String> {
         }
     }
     None
+}
+
+/// What a setting says: its value or, if it is not set, the default (`dialects-common.md` §2).
+#[derive(Clone, Debug, PartialEq)]
+pub enum Meaning {
+    /// Nothing: a date that is not set.
+    Nothing,
+    /// Yes or no.
+    Flag(bool),
+    /// When.
+    Moment(Timestamp),
+    /// A word, a link or a text.
+    Text(String),
+    /// A number that is not negative.
+    Number(f64),
+    /// Extensions of files.
+    Extensions(Vec<String>),
+    /// Extensions of files in groups.
+    FileTypes(Vec<FileType>),
+}
+
+/// A group of extensions of files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileType {
+    /// What it is called.
+    pub name: String,
+    /// The extensions, with or without a dot, as they were given.
+    pub extensions: Option<Vec<String>>,
+}
+
+impl FileType {
+    /// `{"fileTypeName":…,"extensions":[…]}`
+    fn text(&self) -> String {
+        let name = Value::from(self.name.as_str());
+        match &self.extensions {
+            None => format!("{{\"fileTypeName\":{name}}}"),
+            Some(extensions) => {
+                let extensions = Value::from(extensions.as_slice());
+                format!("{{\"fileTypeName\":{name},\"extensions\":{extensions}}}")
+            }
+        }
+    }
+}
+
+impl Meaning {
+    /// The value that says so, in its one spelling; `None`: only that it is not set.
+    #[must_use]
+    pub fn content(&self) -> Option<Content> {
+        let text = match self {
+            Meaning::Nothing => return None,
+            Meaning::Flag(flag) => flag.to_string(),
+            Meaning::Moment(moment) => moment.with_millis(),
+            Meaning::Text(text) => text.clone(),
+            Meaning::Number(number) => serde_json::to_string(number).ok()?,
+            Meaning::Extensions(extensions) => serde_json::to_string(extensions).ok()?,
+            Meaning::FileTypes(types) => {
+                let types: Vec<String> = types.iter().map(FileType::text).collect();
+                format!("[{}]", types.join(","))
+            }
+        };
+        Some(Content::inline(MediaType::text_utf8(), text.into()))
+    }
+}
+
+impl Setting {
+    /// What a property that is this setting says; without one, or with one that cannot be, the default.
+    #[must_use]
+    pub fn meaning(self, content: Option<&Content>) -> Meaning {
+        let set = content.and_then(text_of);
+        set.and_then(|text| self.form().read(text))
+            .unwrap_or_else(|| self.default())
+    }
+
+    fn default(self) -> Meaning {
+        match self {
+            Setting::StartDate
+            | Setting::EndDate
+            | Setting::SubmissionDeadline
+            | Setting::FeedbackReleaseDate => Meaning::Nothing,
+            Setting::Publish | Setting::Open | Setting::ViewAll | Setting::AllowDownload => {
+                Meaning::Flag(true)
+            }
+            Setting::AllowUpload
+            | Setting::AllowComments
+            | Setting::AllowAnnotate
+            | Setting::AllowLateSubmission
+            | Setting::IsCompulsory
+            | Setting::IsLate => Meaning::Flag(false),
+            Setting::SortFilesBy => Meaning::Text("Order".to_owned()),
+            Setting::UploadDisplayOption => Meaning::Text("Name".to_owned()),
+            Setting::FolderScore => Meaning::Number(0.0),
+            Setting::AllowedFileType => Meaning::Extensions(Vec::new()),
+            Setting::AllowedSubmissionFileTypes => Meaning::FileTypes(Vec::new()),
+            Setting::Url | Setting::Description | Setting::Comment => Meaning::Text(String::new()),
+        }
+    }
 }
 
 /// What a property means where it is looked at with every request.
@@ -504,7 +622,10 @@ impl Extensions {
         let bare = |extension: String| extension.trim_start_matches('.').to_lowercase();
         let types = types.and_then(extensions).unwrap_or_default();
         let groups = groups.and_then(file_types).unwrap_or_default();
-        Extensions(types.into_iter().chain(groups).map(bare).collect())
+        let grouped = groups
+            .into_iter()
+            .flat_map(|group| group.extensions.unwrap_or_default());
+        Extensions(types.into_iter().chain(grouped).map(bare).collect())
     }
 
     /// Whether a file of this name may be submitted.

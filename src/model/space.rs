@@ -197,45 +197,35 @@ impl SpaceGround {
         caller: &Caller,
         node: NodeId,
     ) -> Result<Option<Self>, S::Error> {
-        let Some(levels) = spaces.levels(node)? else {
-            return Ok(None);
-        };
-        let Some(space) = levels.last() else {
-            return Ok(None);
-        };
-        let role = role(spaces, caller, space.id, &levels)?;
-        Ok(Some(SpaceGround::at_levels(
-            caller, space.id, role, &levels,
-        )))
+        let inside = Inside::of(spaces, caller, node)?;
+        Ok(inside.map(|inside| inside.ground))
     }
 
-    /// The same where the role is known.
-    fn at_levels(
+    /// The same where all that it depends on is known: the role, what the node is, what it lies in, and whether members
+    /// are shut out from anywhere above.
+    fn at(
         caller: &Caller,
         space: NodeId,
         role: Option<SpaceRole>,
-        levels: &[Level],
+        node: &Level,
+        (above, is_shut, depth): (Option<&Level>, bool, usize),
     ) -> Self {
         let at = caller.at;
-        let content_is_shut = levels
-            .first()
-            .is_some_and(|level| level.settings.allow_download == Some(false));
-        let shut = levels.iter().any(|level| level.is_shut(at));
-        let (is_hidden, takes_files, takes_comments) = match levels {
-            [file, folder, ..] if file.kind == NodeKind::File => {
-                let is_mine = file.maker == caller.who.id();
-                let Settings { submitted, .. } = file.settings;
+        let shut = is_shut || node.is_shut(at);
+        let settings = &node.settings;
+        let (is_hidden, takes_files, takes_comments) = match (node.kind, above) {
+            (NodeKind::File, Some(folder)) => {
+                let is_mine = node.maker == caller.who.id();
+                let submitted = settings.submitted;
                 let is_anothers = submitted && !is_mine && folder.settings.view_all == Some(false);
                 (
-                    shut || !file.settings.is_published() || is_anothers,
+                    shut || !settings.is_published() || is_anothers,
                     submitted && is_mine && folder.settings.takes_files(at),
                     folder.settings.allow_comments == Some(true),
                 )
             }
-            [folder, ..] if folder.kind == NodeKind::Folder => {
-                (shut, folder.settings.takes_files(at), false)
-            }
-            _ => (shut, false, false),
+            (NodeKind::Folder, _) => (shut, settings.takes_files(at), false),
+            (NodeKind::File | NodeKind::Page | NodeKind::Space, _) => (shut, false, false),
         };
         SpaceGround {
             space,
@@ -243,8 +233,8 @@ impl SpaceGround {
             is_hidden,
             takes_files,
             takes_comments,
-            gives_content: !content_is_shut,
-            depth: levels.len().saturating_sub(1),
+            gives_content: settings.allow_download != Some(false),
+            depth,
         }
     }
 
@@ -293,10 +283,15 @@ fn role<S: Spaces>(
     let enrolled = spaces.enrolled(space, who.id())?;
     let staff = enrolled.filter(|role| role.is_staff());
     let mut with_access = first_with_access(levels);
-    for _ in 0..INHERITED_MAX {
+    let mut seen = Vec::new();
+    while seen.len() < INHERITED_MAX {
         let Some(folder) = with_access else {
             return Ok(enrolled);
         };
+        if seen.contains(&folder) {
+            break;
+        }
+        seen.push(folder);
         let access = spaces.access(folder, who.id())?;
         let Some(next) = access.inherits else {
             let listed = access.user.or(access.group).or(access.public);
@@ -322,38 +317,53 @@ pub enum Source {
     Impossible,
 }
 
-/// Whose list counts in a folder that follows a resource, or has a list of its own.
+/// Whose list counts in a folder once it has a list of its own, or none any more.
 ///
 /// # Errors
 /// Those of the store.
 pub fn source<S: Spaces>(
     spaces: &S,
     folder: NodeId,
-    from: Option<NodeId>,
+    list: Option<&AccessList>,
 ) -> Result<Source, S::Error> {
     let space_of = |levels: &[Level]| levels.last().map(|space| space.id);
-    let own = space_of(&spaces.levels(folder)?.unwrap_or_default());
-    let (mut counts, mut next) = (folder, from);
-    for _ in 0..INHERITED_MAX {
+    let mut levels = spaces.levels(folder)?.unwrap_or_default();
+    let own = space_of(&levels);
+    let has_list = |level: &&Level| {
+        if level.id == folder {
+            list.is_some()
+        } else {
+            level.has_access
+        }
+    };
+    let mut seen = Vec::new();
+    loop {
+        let Some(level) = levels.iter().find(has_list) else {
+            return Ok(Source::Enrollment);
+        };
+        let counts = level.id;
+        // Whoever comes back to where he was goes round in a circle.
+        if seen.contains(&counts) || seen.len() == INHERITED_MAX {
+            return Ok(Source::Impossible);
+        }
+        seen.push(counts);
+        let next = match list {
+            Some(list) if counts == folder => list.inherits,
+            Some(_) | None => spaces.access(counts, UserId::ADMIN)?.inherits,
+        };
         let Some(from) = next else {
             return Ok(Source::Folder(counts));
         };
-        let levels = spaces.levels(from)?.unwrap_or_default();
+        levels = spaces.levels(from)?.unwrap_or_default();
         let is_file = |level: &Level| level.kind == NodeKind::File;
         if levels.first().is_none_or(is_file) || space_of(&levels) != own {
-            return Ok(Source::Impossible);
-        }
-        let is_next = |level: &&Level| level.has_access || level.id == folder;
-        match levels.iter().find(is_next) {
-            None => return Ok(Source::Enrollment),
-            Some(level) if level.id == folder => break,
-            Some(level) => {
-                counts = level.id;
-                next = spaces.access(level.id, UserId::ADMIN)?.inherits;
-            }
+            // What a list above leads to is not for who gives up a list to mend.
+            return Ok(match list {
+                Some(_) => Source::Impossible,
+                None => Source::Enrollment,
+            });
         }
     }
-    Ok(Source::Impossible)
 }
 
 fn first_with_access(levels: &[Level]) -> Option<NodeId> {
@@ -372,51 +382,78 @@ pub struct AccessList {
     pub inherits: Option<NodeId>,
 }
 
-/// What lies in a folder, seen by somebody: which of it is visible.
-#[derive(Debug)]
-pub struct Inside<'a> {
-    caller: &'a Caller,
-    ground: SpaceGround,
-    levels: Vec<Level>,
+impl AccessList {
+    /// The highest role that it gives to anybody.
+    #[must_use]
+    pub fn highest(&self) -> Option<SpaceRole> {
+        let grants = self.grants.iter().map(|&(_, role)| role);
+        grants.chain(self.public).max()
+    }
+
+    /// The same list in the order in which stores say it.
+    #[must_use]
+    pub fn sorted(&self) -> Self {
+        let mut sorted = self.clone();
+        sorted.grants.sort_by_key(|&(grantee, _)| grantee);
+        sorted
+    }
 }
 
-impl<'a> Inside<'a> {
-    /// Of a folder or a space, whose ground this is.
+/// What lies in a folder or a space, seen by somebody: which of it is visible.
+#[derive(Clone, Debug)]
+pub struct Inside {
+    /// What this somebody meets at the folder itself.
+    pub ground: SpaceGround,
+    levels: Vec<Level>,
+    /// Whether members are shut out from the folder, or from one above it.
+    is_shut: bool,
+}
+
+impl Inside {
+    /// Of a node inside of a space.
     ///
     /// # Errors
-    /// Those of the store.
-    pub fn new<S: Spaces>(
+    /// Those of the store; `Ok(None)` if the node, or one above it, was deleted.
+    pub fn of<S: Spaces>(
         spaces: &S,
-        caller: &'a Caller,
-        ground: SpaceGround,
+        caller: &Caller,
         node: NodeId,
-    ) -> Result<Self, S::Error> {
-        let levels = spaces.levels(node)?.unwrap_or_default();
-        Ok(Inside {
-            caller,
-            ground,
+    ) -> Result<Option<Self>, S::Error> {
+        let Some(levels) = spaces.levels(node)? else {
+            return Ok(None);
+        };
+        let [lowest, above @ ..] = levels.as_slice() else {
+            return Ok(None);
+        };
+        let space = above.last().unwrap_or(lowest).id;
+        let role = role(spaces, caller, space, &levels)?;
+        let shut_above = above.iter().any(|level| level.is_shut(caller.at));
+        let around = (above.first(), shut_above, above.len());
+        Ok(Some(Inside {
+            ground: SpaceGround::at(caller, space, role, lowest, around),
+            is_shut: shut_above || lowest.is_shut(caller.at),
             levels,
-        })
+        }))
     }
 
     /// What this somebody meets at a child.
     ///
     /// # Errors
     /// Those of the store.
-    pub fn ground<S: Spaces>(&self, spaces: &S, child: Level) -> Result<SpaceGround, S::Error> {
-        let mut levels = Vec::with_capacity(self.levels.len() + 1);
-        levels.push(child);
-        levels.extend_from_slice(&self.levels);
+    pub fn child<S: Spaces>(
+        &self,
+        spaces: &S,
+        caller: &Caller,
+        child: &Level,
+    ) -> Result<SpaceGround, S::Error> {
+        let space = self.ground.space;
         let role = if child.has_access {
-            role(spaces, self.caller, self.ground.space, &levels)?
+            let levels = [std::slice::from_ref(child), &self.levels].concat();
+            role(spaces, caller, space, &levels)?
         } else {
             self.ground.role
         };
-        Ok(SpaceGround::at_levels(
-            self.caller,
-            self.ground.space,
-            role,
-            &levels,
-        ))
+        let around = (self.levels.first(), self.is_shut, self.levels.len());
+        Ok(SpaceGround::at(caller, space, role, child, around))
     }
 }

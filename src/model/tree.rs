@@ -4,7 +4,7 @@
 
 use super::{
     Content, Denied, NodeId, NodeName, Principal, Refusal, ResourceId, Revision, Right, Rights,
-    SpaceGround, Timestamp, UserId, is_xml_char,
+    SpaceGround, SpaceRole, Timestamp, UserId, is_xml_char,
 };
 use std::fmt;
 use std::str::FromStr;
@@ -267,6 +267,13 @@ pub struct Place {
 }
 
 impl Place {
+    /// Of a file in a space: the role by which it depends which comments on it are shown.
+    #[must_use]
+    pub fn reads_comments_as(&self) -> Option<SpaceRole> {
+        let ground = self.space.filter(|_| self.kind == Some(NodeKind::File));
+        ground?.role
+    }
+
     /// Whether `who`, for whom the place was looked up, may read the content of the file that it is.
     ///
     /// # Errors

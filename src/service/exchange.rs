@@ -6,13 +6,13 @@ use crate::auth::{self, HashError};
 use crate::config::Addresses;
 use crate::dialect::{
     BodyPlan, Call, Context, Dialect, IssuedToken, Need, NewUser, Next, Payload, People, Plan,
-    Shown,
+    Reply, Shown,
 };
 use crate::fault::Fault;
 use crate::http::{Answer, AnswerBody, Head};
 use crate::model::{
-    Address, Body, Caller, Content, Entries, NodeId, Place, Principal, Right, Rights, Timestamp,
-    User, UserId,
+    Address, Body, Caller, Content, Details, Entries, NodeId, Place, Principal, Right, Rights,
+    Timestamp, User, UserId,
 };
 use crate::store::{NewGroup, NewToken, StoreError};
 use bytes::{Bytes, BytesMut};
@@ -236,12 +236,31 @@ impl Exchange<'_> {
                 let much = entries.entries.len() >= OFFLOAD_PROPERTIES;
                 offload(much, self.number, move || reply(entries)).await
             }
+            Call::Named { uuids, reply } => {
+                let named = self.told(store.named(uuids).await)?;
+                let much = named.nodes.len() >= OFFLOAD_PROPERTIES;
+                offload(much, self.number, move || reply(named)).await
+            }
+            Call::Written { ids, reply } => {
+                let who = Principal::with_key(Arc::clone(&self.service.admin));
+                let details = self.told(store.details(&Caller { who, at }, ids).await)?;
+                self.told_in_detail(details, reply).await
+            }
+            Call::Search { search, reply } => {
+                let details = self.told(store.search(caller, search).await)?;
+                self.told_in_detail(details, reply).await
+            }
             Call::Linked { id, reply } => {
                 // What is asked for is shown for the sake of the link, not of who has it.
                 let who = Principal::with_key(Arc::clone(&self.service.admin));
                 reply(self.shown(&Caller { who, at }, id).await?)
             }
         }
+    }
+
+    async fn told_in_detail(&self, details: Details, reply: Reply<Details>) -> Result<Next, Fault> {
+        let much = details.folders.len() + details.files.len() >= OFFLOAD_PROPERTIES;
+        offload(much, self.number, move || reply(details)).await
     }
 
     async fn step_of_people(&self, people: People, caller: &Caller) -> Result<Next, Fault> {

@@ -3,6 +3,7 @@
 //! Rules: `mindtouch.md` §2, §4, §6, §7, §11, §13, §16. What depends on the state alone is in the tests of
 //! `model::decide`; here stands what a store adds: what it finds, what it keeps, and what it must not write.
 
+pub(super) mod search;
 pub(super) mod spaces;
 
 use super::{

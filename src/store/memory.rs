@@ -3,6 +3,7 @@
 //! It keeps nothing when it is dropped. It exists to be read beside the contract, to say what [`super::Sqlite`] must
 //! answer, and to embed the service where nothing needs to last.
 
+mod search;
 mod spaces;
 
 use super::{
@@ -10,13 +11,14 @@ use super::{
 };
 use crate::model::{
     Access, AccessList, Address, Batch, Body, Caller, Change, Content, ContentId,
-    DESCRIPTION_PROPERTY, Done, Edit, Entries, File, FileHistory, FileView, Found, FoundPage,
-    Grant, Grantee, Ground, Group, GroupId, Language, ListQuery, Listing, MediaType, Member,
-    NewNode, NextIds, Node, NodeId, NodeKind, NodeName, Outcome, Page, PageGround, PageSearch,
-    PageView, Permissions, Place, Principal, Property, PropertyId, PropertyKey, PropertyName,
-    Refusal, ResourceId, Revision, Right, Rights, Role, Settings, Snapshot, SpaceGround, SpaceRole,
-    Timestamp, User, UserChange, UserId, Users, check_paths, check_user_change, decide, on_page,
-    require, rights_on, title_levels,
+    DESCRIPTION_PROPERTY, Details, Done, Edit, Entries, File, FileHistory, FileView, Found,
+    FoundPage, Grant, Grantee, Ground, Group, GroupId, Language, ListQuery, Listing, MediaType,
+    Member, Named, NewNode, NextIds, Node, NodeId, NodeKind, NodeName, Outcome, Page, PageGround,
+    PageSearch, PageView, Permissions, Place, Principal, Property, PropertyId, PropertyKey,
+    PropertyName, Refusal, ResourceId, Revision, Right, Rights, Role, Settings, Snapshot,
+    SpaceGround, SpaceRole, Timestamp, TreeSearch, User, UserChange, UserId, Users, Uuids,
+    check_paths, check_user_change, decide, is_comment, on_page, require, rights_on, shows_comment,
+    title_levels,
 };
 use bytes::{Bytes, BytesMut};
 use spaces::sure;
@@ -37,8 +39,8 @@ struct State {
     accounts: BTreeMap<UserId, Account>,
     groups: BTreeMap<GroupId, Group>,
     enrolled: BTreeMap<(NodeId, UserId), SpaceRole>,
-    /// Who made each property that there ever was.
-    makers: BTreeMap<PropertyId, UserId>,
+    /// Who made each property that there ever was, and when.
+    makers: BTreeMap<PropertyId, (UserId, Timestamp)>,
     link_key: [u8; 32],
     tokens: BTreeMap<[u8; 32], (UserId, Timestamp)>,
     next: NextIds,
@@ -55,6 +57,8 @@ struct StoredNode {
     language: Option<Language>,
     created_at: Timestamp,
     created_by: UserId,
+    /// When and by whom its name, its content, a setting or its access was last changed.
+    changed: (Timestamp, UserId),
     uuid: Uuid,
     space: Option<NodeId>,
     settings: Settings,
@@ -83,6 +87,7 @@ impl StoredNode {
             language: None,
             created_at: page.modified_at,
             created_by: page.modified_by,
+            changed: (page.modified_at, page.modified_by),
             permissions: None,
             revisions: Vec::new(),
             page: Some(page.clone()),
@@ -260,7 +265,7 @@ impl State {
                 place.allow(&caller.who, Right::Browse)?;
                 let page = place.page.ok_or(Refusal::NoSuchFile)?;
                 let file = match place.space {
-                    Some(ground) => self.visible_file(caller, ground, page, name),
+                    Some(_) => self.visible_file(caller, page, name),
                     None => self.file_named(page, name),
                 };
                 ResourceId::Node(file.ok_or(Refusal::NoSuchFile)?)
@@ -437,29 +442,30 @@ impl State {
     }
 
     /// Whether `who` may read what belongs to a resource.
-    fn readable(&self, caller: &Caller, resource: ResourceId) -> Result<(), Refusal> {
-        self.place(caller, resource)?
-            .allow(&caller.who, Right::Read)
+    fn readable(&self, caller: &Caller, resource: ResourceId) -> Result<Place, Refusal> {
+        let place = self.place(caller, resource)?;
+        place.allow(&caller.who, Right::Read)?;
+        Ok(place)
+    }
+
+    /// Whether a property is a comment that the one who asks does not see.
+    fn is_hidden(&self, place: &Place, property: &Property) -> bool {
+        let role = place.reads_comments_as();
+        let role = role.filter(|_| is_comment(property.key.name.as_str()));
+        role.is_some_and(|role| !shows_comment(&self.fetched(&property.content), role))
     }
 
     fn change_user(
         &mut self,
         by: &Principal,
         id: UserId,
-        change: UserChange,
+        change: &UserChange,
     ) -> Result<Arc<User>, StoreError> {
         let by = self.current(by)?;
         let account = self.accounts.get_mut(&id).ok_or(Refusal::NoSuchUser)?;
         let was = &account.user;
-        check_user_change(&by, was, &change)?;
-        let email = change.email.or_else(|| was.email.clone());
-        account.user = Arc::new(User {
-            full_name: change.full_name.unwrap_or_else(|| was.full_name.clone()),
-            email: email.filter(|email| !email.is_empty()),
-            role: change.role.unwrap_or(was.role),
-            access: change.access.unwrap_or(was.access),
-            ..User::clone(was)
-        });
+        check_user_change(&by, was, change)?;
+        account.user = Arc::new(change.made(was));
         Ok(Arc::clone(&account.user))
     }
 
@@ -546,6 +552,13 @@ impl State {
         };
         match (&change.edit, change.resource) {
             (Edit::Put(put), _) => property(&put.name),
+            (Edit::Set(set), _) => {
+                self.property(change.resource, &set.name)
+                    .map_or(Found::Nothing, |mut head| {
+                        head.content = self.fetched(&head.content);
+                        Found::Property(head)
+                    })
+            }
             (Edit::Delete(delete), _) => match (property(&delete.name), &delete.alias) {
                 (Found::Nothing, Some(alias)) => property(alias),
                 (found, _) => found,
@@ -564,7 +577,9 @@ impl State {
             }
             (Edit::AddFile(_), ResourceId::Node(id)) => self.submission(who, id),
             (Edit::Enroll(enroll), ResourceId::Node(id)) => self.found_account(id, &enroll.login),
-            (Edit::SetAccess(Some(access)), ResourceId::Node(id)) => self.found_access(id, access),
+            (Edit::SetAccess(access), ResourceId::Node(id)) => {
+                self.found_access(id, access.as_ref())
+            }
             (Edit::WritePage(write), ResourceId::Node(id)) => {
                 self.found_page(who, id, &write.below)
             }
@@ -588,8 +603,7 @@ impl State {
                 | Edit::SetLanguage(_)
                 | Edit::SetPermissions(None)
                 | Edit::AddSpace(_)
-                | Edit::AddFolder(_)
-                | Edit::SetAccess(None),
+                | Edit::AddFolder(_),
                 _,
             ) => Found::Nothing,
         }
@@ -614,7 +628,7 @@ impl State {
             &Snapshot {
                 places,
                 found,
-                makers: self.makers.clone(),
+                makers: self.makers.iter().map(|(&id, &(by, _))| (id, by)).collect(),
                 next: self.next,
             },
             batch,
@@ -623,7 +637,7 @@ impl State {
         self.next = next;
         for (change, outcome) in batch.changes().iter().zip(&outcomes) {
             if let Ok(done) = outcome {
-                self.apply(change, done);
+                self.apply(batch, change, done);
             }
         }
         Ok(outcomes)
@@ -637,12 +651,12 @@ impl State {
         self.set(&property, Some(&property.content));
         self.makers
             .entry(property.id)
-            .or_insert(property.modified_by);
+            .or_insert((property.modified_by, property.modified_at));
         self.properties
             .insert((property.key.resource, property.key.name.clone()), property);
     }
 
-    fn apply(&mut self, change: &Change, done: &Done) {
+    fn apply(&mut self, batch: &Batch, change: &Change, done: &Done) {
         match done {
             Done::Put(property) => self.put(property.clone()),
             Done::Deleted(property) => {
@@ -672,6 +686,7 @@ impl State {
                     language: None,
                     created_at: file.modified_at,
                     created_by: file.modified_by,
+                    changed: (file.modified_at, file.modified_by),
                     uuid: file.uuid,
                     space,
                     settings: Settings::default(),
@@ -681,6 +696,7 @@ impl State {
                     page: None,
                 });
                 node.name = file.name.clone();
+                node.changed = (file.modified_at, file.modified_by);
                 node.revisions.push(file.clone());
                 node.settings.submitted |= submitted;
                 if let Some(property) = property {
@@ -702,6 +718,7 @@ impl State {
                     let new = || StoredNode::of_page(page, space);
                     let node = self.nodes.entry(page.id).or_insert_with(new);
                     node.name = page.name.clone();
+                    node.changed = (page.modified_at, page.modified_by);
                     node.page = Some(page.clone());
                 }
             }
@@ -729,9 +746,11 @@ impl State {
                     (&change.edit, change.resource)
                     && let Some(node) = self.nodes.get_mut(&id)
                 {
-                    node.access.clone_from(new);
+                    node.access = new.as_ref().map(AccessList::sorted);
+                    node.changed = (batch.at, batch.by.id());
                 }
             }
+            Done::Unchanged => {}
         }
     }
 
@@ -751,7 +770,8 @@ impl State {
                 | Done::Removed
                 | Done::PermissionsSet
                 | Done::Enrolled { .. }
-                | Done::AccessSet => continue,
+                | Done::AccessSet
+                | Done::Unchanged => continue,
             };
             match &content.body {
                 Body::Stored(id) if !staged.remove(id) => {
@@ -803,10 +823,11 @@ impl State {
     }
 
     fn list(&self, who: &Caller, query: &ListQuery) -> Result<Listing, StoreError> {
-        self.readable(who, query.resource)?;
+        let place = self.readable(who, query.resource)?;
         let ours = self.properties.iter().filter(|((resource, name), _)| {
             *resource == query.resource && query.names.matches(name.as_str())
         });
+        let ours = ours.filter(|(_, property)| !self.is_hidden(&place, property));
         let mut properties: Vec<Property> = ours
             .map(|(_, property)| self.shown(property, query.cutoff))
             .collect();
@@ -955,9 +976,10 @@ impl Store for Memory {
         alias: Option<PropertyName>,
     ) -> Ticket<Property> {
         self.answer(|state| {
-            state.readable(who, key.resource)?;
+            let place = state.readable(who, key.resource)?;
             let named = |name: &PropertyName| state.property(key.resource, name);
             let property = named(&key.name).or_else(|| alias.as_ref().and_then(named));
+            let property = property.filter(|property| !state.is_hidden(&place, property));
             property.ok_or_else(|| Refusal::NoSuchProperty(key.name.to_string()).into())
         })
     }
@@ -1030,6 +1052,18 @@ impl Store for Memory {
 
     fn entries(&self, caller: &Caller, of: NodeId, kind: NodeKind) -> Ticket<Entries> {
         self.answer(|state| state.entries(caller, of, kind))
+    }
+
+    fn named(&self, uuids: Uuids) -> Ticket<Named> {
+        self.answer(|state| Ok(state.named(&uuids)))
+    }
+
+    fn details(&self, caller: &Caller, ids: Vec<NodeId>) -> Ticket<Details> {
+        self.answer(|state| state.details(caller, &ids))
+    }
+
+    fn search(&self, caller: &Caller, search: TreeSearch) -> Ticket<Details> {
+        self.answer(|state| state.search(caller, &search))
     }
 
     fn link_key(&self) -> Ticket<[u8; 32]> {
@@ -1108,7 +1142,7 @@ impl Store for Memory {
     }
 
     fn change_user(&self, by: &Principal, user: UserId, change: UserChange) -> Ticket<Arc<User>> {
-        self.answer(|state| state.change_user(by, user, change))
+        self.answer(|state| state.change_user(by, user, &change))
     }
 
     fn group(&self, caller: &Caller, id: GroupId) -> Ticket<Group> {

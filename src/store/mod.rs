@@ -12,10 +12,11 @@ pub use memory::Memory;
 pub use sqlite::{OpenError, Sqlite, SqliteOptions};
 
 use crate::model::{
-    Access, Address, Batch, Caller, ContentId, Entries, File, FileHistory, FileView, FoundPage,
-    Group, GroupId, Language, ListQuery, Listing, Member, NameFilter, NodeId, NodeKind, Outcome,
-    PageSearch, PageView, Permissions, Place, Principal, Property, PropertyKey, PropertyName,
-    Refusal, ResourceId, Revision, Role, SHOWN_BYTES, Timestamp, User, UserChange, UserId,
+    Access, Address, Batch, Caller, ContentId, Details, Entries, File, FileHistory, FileView,
+    FoundPage, Group, GroupId, Language, ListQuery, Listing, Member, NameFilter, Named, NodeId,
+    NodeKind, Outcome, PageSearch, PageView, Permissions, Place, Principal, Property, PropertyKey,
+    PropertyName, Refusal, ResourceId, Revision, Role, SHOWN_BYTES, Timestamp, TreeSearch, User,
+    UserChange, UserId, Uuids,
 };
 use bytes::Bytes;
 use std::error::Error;
@@ -89,6 +90,17 @@ pub trait Store: Send + Sync {
     /// The folders or the files that lie in a space or a folder and that the principal may see: folders by number, files
     /// in the order that the folder says.
     fn entries(&self, caller: &Caller, of: NodeId, kind: NodeKind) -> Ticket<Entries>;
+
+    /// What names in other systems mean. A node may have been deleted.
+    fn named(&self, uuids: Uuids) -> Ticket<Named>;
+
+    /// Folders and files inside of spaces with all that is known of them, each list in the order of the numbers.
+    /// [`Refusal::NoSuchFolder`] if one of them is not there, [`Refusal::Denied`] if the principal may not see it.
+    fn details(&self, caller: &Caller, ids: Vec<NodeId>) -> Ticket<Details>;
+
+    /// What lies below a folder or a space, has a text, and is visible to the principal, in the order of
+    /// [`Details::sort`]. [`Refusal::NoSuchFolder`] if there is no such folder or space.
+    fn search(&self, caller: &Caller, search: TreeSearch) -> Ticket<Details>;
 
     /// The secret with which links are signed: made with the store, and the same ever after.
     fn link_key(&self) -> Ticket<[u8; 32]>;

@@ -1,6 +1,5 @@
 //! What can be done with accounts and groups: look at them, make and change one, sign in (`mindtouch.md` §10, §11).
 
-use super::contents::whole;
 use super::request::{self, Described};
 use super::response;
 use super::security::{self, NewGroup};
@@ -53,7 +52,7 @@ pub(super) fn add(head: &Head) -> Result<Finish, Fault> {
         .to_owned();
     let charset = request::charset(head);
     Ok(Box::new(move |context, payload| {
-        let user = request::new_user(&whole(payload), charset.as_deref(), password)?;
+        let user = request::new_user(&payload.whole(), charset.as_deref(), password)?;
         let reply = move |user: Arc<User>| {
             Ok(Next::Say(Answer::document(
                 StatusCode::OK,
@@ -74,7 +73,7 @@ pub(super) fn change(head: &Head) -> Finish {
         let ResourceId::User(id) = context.place()?.resource else {
             return Err(Refusal::NoSuchUser.into());
         };
-        let Described { name, change } = request::user(&whole(payload), charset.as_deref())?;
+        let Described { name, change } = request::user(&payload.whole(), charset.as_deref())?;
         Ok(Call::People(People::User {
             id,
             reply: Box::new(move |user| {
@@ -128,7 +127,7 @@ pub(super) fn group(id: GroupId) -> Finish {
 pub(super) fn add_group(head: &Head) -> Finish {
     let charset = request::charset(head);
     Box::new(move |context, payload| {
-        let NewGroup { name, members } = security::group(&whole(payload), charset.as_deref())?;
+        let NewGroup { name, members } = security::group(&payload.whole(), charset.as_deref())?;
         Ok(Call::People(People::AddGroup {
             space: None,
             name,
@@ -142,7 +141,7 @@ pub(super) fn add_group(head: &Head) -> Finish {
 pub(super) fn set_members(id: GroupId, head: &Head) -> Finish {
     let charset = request::charset(head);
     Box::new(move |context, payload| {
-        let members = security::members(&whole(payload), charset.as_deref())?;
+        let members = security::members(&payload.whole(), charset.as_deref())?;
         Ok(Call::People(People::SetMembers {
             id,
             members,
@@ -162,7 +161,7 @@ pub(super) fn set_password(head: &Head) -> Finish {
             let what = "the anonymous account is for those who do not sign in: it has no password";
             return Err(Fault::BadRequest(what.to_owned()));
         }
-        let password = String::from_utf8(whole(payload).into())
+        let password = String::from_utf8(payload.whole().into())
             .map_err(|_| Fault::BadRequest("the new password is not UTF-8".to_owned()))?;
         if password.trim().is_empty() {
             return Err(Fault::BadRequest(

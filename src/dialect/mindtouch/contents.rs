@@ -30,14 +30,6 @@ pub(super) fn raw(
     )
 }
 
-/// The body of a request that was gathered whole.
-pub(super) fn whole(payload: Payload) -> Bytes {
-    match payload {
-        Payload::Whole(bytes) => bytes,
-        Payload::Nothing | Payload::Content { .. } | Payload::Part(_) => Bytes::new(),
-    }
-}
-
 /// The content that a request brought.
 pub(super) fn content_of(payload: Payload, media_type: MediaType) -> Content {
     match payload {

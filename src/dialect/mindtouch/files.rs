@@ -1,6 +1,6 @@
 //! What can be done with files: put, read, delete (`mindtouch.md` §13).
 
-use super::contents::{content_of, raw, whole};
+use super::contents::{content_of, raw};
 use super::pages::page_id;
 use super::parameters::{content_type, demand};
 use super::properties::one;
@@ -72,7 +72,8 @@ fn file_answer(context: Context, outcome: Outcome) -> Result<Next, Fault> {
         | Done::PageWritten(_)
         | Done::PermissionsSet
         | Done::Enrolled { .. }
-        | Done::AccessSet => Err(context.impossible()),
+        | Done::AccessSet
+        | Done::Unchanged => Err(context.impossible()),
     }
 }
 
@@ -180,7 +181,7 @@ pub(super) fn describe(head: &Head) -> Finish {
     let charset = request::charset(head);
     Box::new(move |context, payload| {
         let id = file_id(&context)?;
-        let bytes = whole(payload);
+        let bytes = payload.whole();
         let text = crate::xml::decode(&bytes, charset.as_deref())?.into_owned();
         let put = Put {
             name: DESCRIPTION_PROPERTY

@@ -23,12 +23,11 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+use super::sign_in::name_password;
 use super::{Credentials, Dialect, NamePassword, Plan, TokenSource, with_fault};
 use crate::config::Limits;
 use crate::fault::Fault;
 use crate::http::{Answer, AnswerBody, Head, Preference, preference, text_of, unquoted};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use format::{Dates, convert};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use parameters::{Output, output};
@@ -203,16 +202,7 @@ fn basic(head: &Head) -> Option<Result<NamePassword, Fault>> {
     }
     let read = || {
         let (scheme, code) = value.split_once(' ')?;
-        let bytes = STANDARD
-            .decode(code.trim())
-            .ok()
-            .filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
-        let text = text_of(&bytes);
-        let (name, password) = text.split_once(':')?;
-        Some(NamePassword {
-            name: name.to_owned(),
-            password: password.to_owned(),
-        })
+        name_password(code).filter(|_| scheme.eq_ignore_ascii_case("basic"))
     };
     Some(read().ok_or(Fault::WrongCredentials))
 }

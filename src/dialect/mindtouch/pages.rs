@@ -1,7 +1,7 @@
 //! What can be done with pages: write one, read it, say who may do what on it, find those that have a property
 //! (`mindtouch.md` §9, §11, §14).
 
-use super::contents::{content_of, raw, whole};
+use super::contents::{content_of, raw};
 use super::parameters::{content_type, demand, name_patterns};
 use super::properties::one;
 use super::request;
@@ -138,7 +138,7 @@ pub(super) fn secure(head: &Head) -> Finish {
     let charset = request::charset(head);
     Box::new(move |context, payload| {
         let page = page_id(&context)?;
-        let new = security::read(&whole(payload), charset.as_deref())?;
+        let new = security::read(&payload.whole(), charset.as_deref())?;
         one(
             context,
             Edit::SetPermissions(Some(new)),

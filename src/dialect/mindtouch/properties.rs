@@ -1,6 +1,6 @@
 //! What can be done with properties: list, write many, write one, read one, delete one (`mindtouch.md` §4 to §8).
 
-use super::contents::{content_of, raw, whole};
+use super::contents::{content_of, raw};
 use super::format::{Dates, convert};
 use super::names::{Plus, decode};
 use super::parameters::{
@@ -65,7 +65,7 @@ pub(super) fn batch(owner: &Owner, head: &Head, limits: &Limits) -> Finish {
     };
     Box::new(move |context, payload| {
         let resource = context.place()?.resource;
-        let changes = request::batch(&whole(payload), &written_in, resource, languages, &limits)?;
+        let changes = request::batch(&payload.whole(), &written_in, resource, languages, &limits)?;
         let names: Vec<ChangeName> = changes.iter().map(ChangeName::of).collect();
         let batch = Batch::new(context.principal.clone(), context.at, changes)?;
         let links = Links::new(&context, kind, resource);

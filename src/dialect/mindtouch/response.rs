@@ -275,7 +275,8 @@ pub(super) fn batch(
             | Done::PageWritten(_)
             | Done::PermissionsSet
             | Done::Enrolled { .. }
-            | Done::AccessSet => continue,
+            | Done::AccessSet
+            | Done::Unchanged => continue,
         };
         blocks.write(&mut xml, property, SHOWN_BYTES, telling);
     }
@@ -304,6 +305,7 @@ impl ChangeName {
             Edit::Put(Put { name, .. }) | Edit::Delete(Delete { name, .. }) => {
                 ChangeName::Good(name.clone())
             }
+            Edit::Set(set) => ChangeName::Good(set.name.clone()),
             Edit::Refused { name, .. } => ChangeName::Bad(name.clone()),
             Edit::SetLanguage(_)
             | Edit::Upload(_)

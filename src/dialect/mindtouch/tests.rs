@@ -82,7 +82,8 @@ fn edits(body: &str) -> String {
                     Edit::Refused { name, refusal } => {
                         writeln!(text, "refused {name:?}: {refusal}")
                     }
-                    other @ (Edit::SetLanguage(_)
+                    other @ (Edit::Set(_)
+                    | Edit::SetLanguage(_)
                     | Edit::Upload(_)
                     | Edit::Revise { .. }
                     | Edit::Remove { .. }
@@ -130,6 +131,7 @@ fn answer(heads: Heads<'_>, body: &str) -> String {
     let name = |change: &Change| match &change.edit {
         Edit::Put(put) => Some(put.name.clone()),
         Edit::Delete(delete) => Some(delete.name.clone()),
+        Edit::Set(set) => Some(set.name.clone()),
         Edit::Refused { .. }
         | Edit::SetLanguage(_)
         | Edit::Upload(_)

@@ -11,23 +11,15 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-use super::{Credentials, Dialect, NamePassword, Plan, TokenSource};
+use super::{Dialect, Plan};
 use crate::config::Limits;
 use crate::fault::Fault;
 use crate::http::{Answer, Head};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, header};
 use std::sync::Arc;
 
 /// The type of every answer that is not a file.
 const JSON: &str = "application/json; charset=utf-8";
-
-/// Says whom the password is for.
-const CHALLENGE: &str = "Basic realm=\"propstore\"";
-
-/// Headers that carry a token by themselves, in the order in which they count.
-const TOKEN_HEADERS: [&str; 2] = ["ocp-apim-subscription-key", "x-authtoken"];
 
 /// The dialect.
 pub(super) struct Redu;
@@ -56,48 +48,4 @@ impl Dialect for Redu {
             .or_insert(HeaderValue::from_static("no-store"));
         answer
     }
-}
-
-/// Who sends a request: what comes first decides, whatever comes besides (`dialects-common.md` §4). A cookie does not
-/// count, for a form of another site would carry it, too.
-fn credentials(head: &Head) -> Credentials {
-    let token = |token: &str| Credentials {
-        tokens: vec![(token.trim().to_owned(), TokenSource::Explicit)],
-        required: true,
-        ..Credentials::default()
-    };
-    // An empty field counts as absent (`mindtouch.md` §10).
-    let authorization = head.header(header::AUTHORIZATION);
-    if let Some(value) = authorization.filter(|value| !value.trim().is_empty()) {
-        let (scheme, value) = value.trim().split_once(' ').unwrap_or_default();
-        return match scheme.to_ascii_lowercase().as_str() {
-            "oauth" | "bearer" => token(value),
-            scheme => Credentials {
-                basic: Some(match scheme {
-                    "basic" => name_password(value).ok_or(Fault::WrongCredentials),
-                    _ => Err(Fault::WrongCredentials),
-                }),
-                required: true,
-                ..Credentials::default()
-            },
-        };
-    }
-    let header = TOKEN_HEADERS.iter().find_map(|name| head.header(*name));
-    header.map_or(
-        Credentials {
-            required: true,
-            ..Credentials::default()
-        },
-        |value| token(&value),
-    )
-}
-
-fn name_password(code: &str) -> Option<NamePassword> {
-    let bytes = STANDARD.decode(code.trim()).ok()?;
-    let text = crate::http::text_of(&bytes);
-    let (name, password) = text.split_once(':')?;
-    Some(NamePassword {
-        name: name.to_owned(),
-        password: password.to_owned(),
-    })
 }

@@ -4,12 +4,14 @@
 //! 403, then what depends on what is stored. So a body is read before its folder is looked for, and [`Call::Locate`]
 //! comes after it; but a file is judged by the head of its request, so that nobody sends 100 MB in vain.
 
+use super::JSON;
 use super::request::{self, Outer};
 use super::response;
 use super::route::Route;
-use super::{JSON, credentials};
 use crate::config::Limits;
 use crate::dialect::contents::stored;
+use crate::dialect::link::encoded;
+use crate::dialect::sign_in::first_that_is_there;
 use crate::dialect::{
     BodyPlan, Call, Context, Credentials, Finish, Need, Next, Payload, People, Plan, Reply, Shown,
 };
@@ -19,7 +21,6 @@ use crate::model::{
     AddFile, Address, Batch, Content, Done, Edit, Enroll, NewNode, NewSpace, NodeId, NodeKind,
     Outcome, Place, Refusal, ResourceId, Right, User,
 };
-use bytes::Bytes;
 use http::{Method, StatusCode, header};
 use std::sync::Arc;
 
@@ -40,7 +41,7 @@ pub(super) fn plan(head: &Arc<Head>, limits: &Limits) -> Plan {
     // A raw link says by itself that it may be followed.
     let credentials = match route {
         Some(Route::Raw(_)) => Credentials::default(),
-        Some(_) | None => credentials(head),
+        Some(_) | None => first_that_is_there(head),
     };
     let handling = match route {
         None => nothing(Fault::UnknownPath),
@@ -135,7 +136,7 @@ fn with_body<T: Send + 'static>(
 ) -> Handling {
     let head = Arc::clone(head);
     let finish: Finish = Box::new(move |context, payload| {
-        let asked = read(&Outer::read(&head, &whole(payload))?)?;
+        let asked = read(&Outer::read(&head, &payload.whole())?)?;
         let reply: Reply<Place> = Box::new(move |place| then(context, place, asked).map(Next::Ask));
         Ok(Call::Locate {
             address,
@@ -152,13 +153,6 @@ fn with_body<T: Send + 'static>(
             wrong_type: None,
         },
         finish: Ok(finish),
-    }
-}
-
-fn whole(payload: Payload) -> Bytes {
-    match payload {
-        Payload::Whole(bytes) => bytes,
-        Payload::Nothing | Payload::Content { .. } | Payload::Part(_) => Bytes::new(),
     }
 }
 
@@ -268,7 +262,8 @@ fn made(context: Context, outcome: Outcome) -> Result<Next, Fault> {
         | Done::Removed
         | Done::PermissionsSet
         | Done::Enrolled { .. }
-        | Done::AccessSet => Err(context.impossible()),
+        | Done::AccessSet
+        | Done::Unchanged => Err(context.impossible()),
     }
 }
 
@@ -359,7 +354,7 @@ fn linked(context: &Context, head: &Head, shown: &Shown) -> Result<Answer, Fault
     let (content, etag) = (&file.content, file.etag());
     let disposition = format!(
         "attachment; filename*=UTF-8''{}",
-        response::encoded(file.name.as_str())
+        encoded(file.name.as_str())
     );
     let file = Some((file, disposition));
     let answer = stored(head, content, &etag, "private", file)?;

@@ -1,34 +1,17 @@
 //! Answers in JSON (`redu.md` §2, §3; `dialects-common.md` §5).
 
+use crate::dialect::link::encoded;
 use crate::dialect::{Context, Shown};
 use crate::model::{
     Entries, Entry, FileEntry, Group, NodeId, NodeKind, SpaceRole, Timestamp, User, Users,
 };
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// A part of a path: everything but `A-Za-z0-9-._~` is encoded.
-const PATH: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
-
 /// How many bytes have a megabyte.
 const MEGABYTE: u64 = 1 << 20;
-
-/// A name as a part of a path.
-pub(super) fn encoded(name: &str) -> String {
-    // What HTTP clients fold away stands as well for what it is not.
-    match name {
-        "." => "%2E".to_owned(),
-        ".." => "%2E%2E".to_owned(),
-        name => utf8_percent_encode(name, PATH).to_string(),
-    }
-}
 
 #[derive(Serialize)]
 struct Link {
@@ -151,9 +134,8 @@ fn links(context: &Context, users: &Users, entry: &Entry) -> Vec<Link> {
         .as_ref()
         .filter(|file| file.may_download && !file.is_link);
     let raw = file.map(|FileEntry { file, .. }| {
-        let name = encoded(entry.name.as_str());
-        let query = context.links.query(file.id, file.revision, context.at);
-        (format!("{own}/raw/{name}?{query}"), "raw")
+        let path = context.links.path(file, context.at);
+        (format!("{}{path}", context.base), "raw")
     });
     let links = [
         Some((own.clone(), "self")),

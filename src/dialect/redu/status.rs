@@ -1,7 +1,8 @@
 //! Which status and which words each no has in this dialect (`redu.md` §1).
 
 use super::route::Route;
-use super::{CHALLENGE, JSON, response};
+use super::{JSON, response};
+use crate::dialect::sign_in::CHALLENGE;
 use crate::dialect::with_fault;
 use crate::fault::Fault;
 use crate::http::{Answer, Head};

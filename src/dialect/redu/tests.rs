@@ -1,7 +1,7 @@
 //! What bodies and names are read as, and how sizes are said.
 
 use super::request::{self, Outer};
-use super::{credentials, response};
+use super::response;
 use crate::dialect::Part;
 use crate::fault::Fault;
 use crate::http::Head;
@@ -189,55 +189,5 @@ fn sizes_are_megabytes_with_two_decimals() {
         (104_857_600, "100Mb"),
     ] {
         assert_eq!(response::megabytes(bytes), said, "{bytes}");
-    }
-}
-
-#[test]
-fn the_first_credentials_that_are_there_decide() {
-    let tokens = |fields: &[(&'static str, &str)]| {
-        let credentials = credentials(&head(fields));
-        assert!(credentials.required);
-        let tokens = credentials.tokens.into_iter().map(|(token, _)| token);
-        let basic = credentials
-            .basic
-            .map(|basic| basic.map(|basic| basic.name).ok());
-        (tokens.collect::<Vec<_>>(), basic)
-    };
-    let token = |token: &str| (vec![token.to_owned()], None);
-    for (fields, expected) in [
-        (&[("authorization", "OAuth abc")][..], token("abc")),
-        (&[("authorization", "oauth abc")], token("abc")),
-        (
-            &[("authorization", "BEARER abc"), ("x-authtoken", "other")],
-            token("abc"),
-        ),
-        (
-            &[
-                ("ocp-apim-subscription-key", "abc"),
-                ("x-authtoken", "other"),
-            ],
-            token("abc"),
-        ),
-        (&[("x-authtoken", "abc")], token("abc")),
-        (
-            &[("authorization", "Basic YTpi"), ("x-authtoken", "x")],
-            (vec![], Some(Some("a".to_owned()))),
-        ),
-        (
-            &[("authorization", "Digest x"), ("x-authtoken", "x")],
-            (vec![], Some(None)),
-        ),
-        (
-            &[("authorization", "Basic !"), ("x-authtoken", "x")],
-            (vec![], Some(None)),
-        ),
-        (
-            &[("authorization", " "), ("x-authtoken", "abc")],
-            token("abc"),
-        ),
-        (&[("cookie", "authtoken=abc")], (vec![], None)),
-        (&[], (vec![], None)),
-    ] {
-        assert_eq!(tokens(fields), expected, "{fields:?}");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::{
     AccessList, Content, Done, Enroll, FOLDER_LEVELS_MAX, MediaType, NewNode, NewSpace, NodeId,
-    NodeKind, NodeName, Outcome, Page, Place, Refusal, ResourceId, Revision, Source,
+    NodeKind, NodeName, Outcome, Page, Place, Refusal, ResourceId, Revision, Source, SpaceRole,
 };
 use super::{Decision, Found};
 use bytes::Bytes;
@@ -118,21 +118,26 @@ impl Decision<'_> {
         found: &Found,
     ) -> Outcome {
         let (_, place) = self.folder(resource, &[NodeKind::Folder])?;
+        let own = place.space.and_then(|ground| ground.role);
+        let may_give = |highest: Option<SpaceRole>| match highest.filter(|_| highest > own) {
+            Some(role) => Err(Refusal::RoleAboveOwn(role)),
+            None => Ok(()),
+        };
+        may_give(access.and_then(AccessList::highest))?;
         if let Found::Unknown(grantee) = found {
             return Err(Refusal::NoSuchGrantee(*grantee));
         }
-        let followed = match found {
-            Found::Source(Source::Impossible, _) => return Err(Refusal::BadInheritance),
-            Found::Source(Source::Folder(_) | Source::Enrollment, highest) => *highest,
-            Found::Nothing
-            | Found::Property(_)
-            | Found::File { .. }
-            | Found::Page { .. }
-            | Found::Unknown(_)
-            | Found::Folder { .. }
-            | Found::Submission { .. }
-            | Found::Account(..) => None,
+        let Found::Access {
+            was,
+            source,
+            highest,
+        } = found
+        else {
+            return Err(Refusal::NoSuchFolder);
         };
+        if *source == Source::Impossible {
+            return Err(Refusal::BadInheritance);
+        }
         let grantees = access.into_iter().flat_map(|access| &access.grants);
         let mut seen = HashSet::new();
         for (grantee, _) in grantees {
@@ -140,16 +145,11 @@ impl Decision<'_> {
                 return Err(Refusal::RepeatedGrantee(*grantee));
             }
         }
-        let own = place.space.and_then(|ground| ground.role);
-        let granted = access.into_iter().flat_map(|access| {
-            let grants = access.grants.iter().map(|&(_, role)| role);
-            grants.chain(access.public)
-        });
         // To follow a list is to give what it gives.
-        let granted = granted.chain(followed);
-        match granted.max().filter(|&role| Some(role) > own) {
-            Some(role) => Err(Refusal::RoleAboveOwn(role)),
-            None => Ok(Done::AccessSet),
+        may_give(*highest)?;
+        if was.as_ref() == access.map(AccessList::sorted).as_ref() {
+            return Ok(Done::Unchanged);
         }
+        Ok(Done::AccessSet)
     }
 }

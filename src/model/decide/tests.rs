@@ -1,5 +1,7 @@
 //! The rules of [`super`] as tables of what is there, what is asked, and what comes of it.
 
+mod spaces;
+
 use super::super::principal::tests::principal;
 use super::super::{
     DESCRIPTION_PROPERTY, Demand, Denied, FileDescription, Invalid, MediaType, NameFault, NewNode,
@@ -171,7 +173,8 @@ fn check(edit: Edit, head: Option<Property>, expected: &Result<i64, Refusal>) {
         | Done::PageWritten(_)
         | Done::PermissionsSet
         | Done::Enrolled { .. }
-        | Done::AccessSet) => panic!("{other:?}"),
+        | Done::AccessSet
+        | Done::Unchanged) => panic!("{other:?}"),
     });
     assert_eq!(revision, *expected, "{said}");
 }
@@ -778,10 +781,15 @@ impl World {
     }
 
     fn decide(&self, batch: &Batch) -> (Vec<Outcome>, NextIds) {
+        decide(&self.snapshot(batch), batch).unwrap()
+    }
+
+    fn snapshot(&self, batch: &Batch) -> Snapshot {
         let found = |change: &Change| {
             let name = match &change.edit {
                 Edit::Put(put) => &put.name,
                 Edit::Delete(delete) => &delete.name,
+                Edit::Set(set) => &set.name,
                 Edit::Refused { .. } => return Found::Nothing,
                 other @ (Edit::SetLanguage(_)
                 | Edit::Upload(_)
@@ -805,16 +813,12 @@ impl World {
         };
         let found = batch.changes().iter().map(found).collect();
         let places = BTreeMap::from([(PAGE, Ok(page_for(&batch.by)))]);
-        decide(
-            &Snapshot {
-                places,
-                found,
-                makers: BTreeMap::new(),
-                next: self.next,
-            },
-            batch,
-        )
-        .unwrap()
+        Snapshot {
+            places,
+            found,
+            makers: BTreeMap::new(),
+            next: self.next,
+        }
     }
 
     fn write(&mut self, batch: &Batch) -> Vec<Outcome> {
@@ -834,7 +838,8 @@ impl World {
                     | Done::PageWritten(_)
                     | Done::PermissionsSet
                     | Done::Enrolled { .. }
-                    | Done::AccessSet),
+                    | Done::AccessSet
+                    | Done::Unchanged),
                 ) => panic!("{other:?}"),
                 Err(_) => {}
             }

@@ -2,6 +2,7 @@
 
 use super::*;
 use bytes::Bytes;
+use proptest::prelude::*;
 
 fn content(media_type: &str, text: &str) -> Content {
     Content::inline(
@@ -36,6 +37,8 @@ const OF_FOLDERS: Rows = &[
             "2026-01-12 00:00:00Z",
             "",
             "2026-13-12T00:00:00Z",
+            "9999-12-31T23:59:59-01:00",
+            "0000-01-01T00:00:00+01:00",
         ],
     ),
     (
@@ -216,4 +219,219 @@ fn what_is_kept_follows_from_the_text() {
     let taking = set(Setting::AllowUpload, Some("true"));
     assert!(taking.takes_files(at(0)) && !taking.takes_files(at(1)));
     assert!(set(Setting::AllowLateSubmission, Some("true")).takes_files(at(1)));
+}
+
+fn file_type(name: &str, extensions: Option<&[&str]>) -> FileType {
+    let owned = |extensions: &[&str]| extensions.iter().map(ToString::to_string).collect();
+    FileType {
+        name: name.to_owned(),
+        extensions: extensions.map(owned),
+    }
+}
+
+fn words(words: &[&str]) -> Meaning {
+    Meaning::Extensions(words.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn each_setting_says_something_and_has_one_spelling_of_it() {
+    let millis = |millis| Meaning::Moment(Timestamp::from_millis(millis));
+    let text = |text: &str| Meaning::Text(text.to_owned());
+    let (yes, no) = (Meaning::Flag(true), Meaning::Flag(false));
+    let late = "1970-01-01T00:00:01.234Z";
+    let types = Meaning::FileTypes(vec![
+        file_type("", None),
+        file_type("a", Some(&[])),
+        file_type("é", Some(&[".B"])),
+    ]);
+    // (setting, what it says by default, a value, what that says, how that is spelled)
+    let table = [
+        (
+            Setting::StartDate,
+            Meaning::Nothing,
+            "1970-01-01T08:00:01.2349+08:00",
+            millis(1234),
+            late,
+        ),
+        (
+            Setting::EndDate,
+            Meaning::Nothing,
+            "1970-01-01t00:00:01.234z",
+            millis(1234),
+            late,
+        ),
+        (
+            Setting::SubmissionDeadline,
+            Meaning::Nothing,
+            "9999-12-31T18:59:59.999-05:00",
+            millis(i64::MAX),
+            "9999-12-31T23:59:59.999Z",
+        ),
+        (
+            Setting::FeedbackReleaseDate,
+            Meaning::Nothing,
+            "0000-01-01T23:00:00+23:00",
+            millis(i64::MIN),
+            "0000-01-01T00:00:00.000Z",
+        ),
+        (Setting::Publish, yes.clone(), "false", no.clone(), "false"),
+        (Setting::Open, yes.clone(), "false", no.clone(), "false"),
+        (
+            Setting::SortFilesBy,
+            text("Order"),
+            "Date",
+            text("Date"),
+            "Date",
+        ),
+        (
+            Setting::AllowUpload,
+            no.clone(),
+            "true",
+            yes.clone(),
+            "true",
+        ),
+        (
+            Setting::AllowComments,
+            no.clone(),
+            "true",
+            yes.clone(),
+            "true",
+        ),
+        (
+            Setting::AllowAnnotate,
+            no.clone(),
+            "true",
+            yes.clone(),
+            "true",
+        ),
+        (
+            Setting::AllowLateSubmission,
+            no.clone(),
+            "true",
+            yes.clone(),
+            "true",
+        ),
+        (Setting::ViewAll, yes.clone(), "false", no.clone(), "false"),
+        (
+            Setting::UploadDisplayOption,
+            text("Name"),
+            "Matrix",
+            text("Matrix"),
+            "Matrix",
+        ),
+        (
+            Setting::FolderScore,
+            Meaning::Number(0.0),
+            "1.5e1",
+            Meaning::Number(15.0),
+            "15.0",
+        ),
+        (
+            Setting::AllowedFileType,
+            words(&[]),
+            " [\"pdf\" ,\"\\u00e9\"] ",
+            words(&["pdf", "é"]),
+            "[\"pdf\",\"é\"]",
+        ),
+        (
+            Setting::AllowedSubmissionFileTypes,
+            Meaning::FileTypes(Vec::new()),
+            "[{\"fileTypeName\":\"\", \"x\":1},{\"extensions\":[],\"fileTypeName\":\"a\"},{\"fileTypeName\":\"é\",\"extensions\":[\".B\"]}]",
+            types,
+            "[{\"fileTypeName\":\"\"},{\"fileTypeName\":\"a\",\"extensions\":[]},{\"fileTypeName\":\"é\",\"extensions\":[\".B\"]}]",
+        ),
+        (
+            Setting::Url,
+            text(""),
+            "HTTP://a/B",
+            text("HTTP://a/B"),
+            "HTTP://a/B",
+        ),
+        (
+            Setting::Description,
+            text(""),
+            " A\nb ",
+            text(" A\nb "),
+            " A\nb ",
+        ),
+        (
+            Setting::AllowDownload,
+            yes.clone(),
+            "false",
+            no.clone(),
+            "false",
+        ),
+        (
+            Setting::IsCompulsory,
+            no.clone(),
+            "true",
+            yes.clone(),
+            "true",
+        ),
+        (Setting::IsLate, no, "true", yes, "true"),
+        (
+            Setting::Comment,
+            text(""),
+            "{\"remark\":\"a\"}",
+            text("{\"remark\":\"a\"}"),
+            "{\"remark\":\"a\"}",
+        ),
+    ];
+    for setting in OF_FOLDER
+        .into_iter()
+        .chain(OF_FILE)
+        .chain([Setting::Comment])
+    {
+        assert!(table.iter().any(|row| row.0 == setting), "{setting:?}");
+    }
+    for (setting, default, value, says, spelled) in table {
+        assert_eq!(setting.meaning(None), default, "{setting:?}");
+        let given = content("text/plain", value);
+        assert_eq!(setting.meaning(Some(&given)), says, "{setting:?}: {value}");
+        assert_ne!(says, default);
+        let written = says.content().unwrap();
+        assert_eq!(written.media_type, MediaType::text_utf8());
+        assert_eq!(text_of(&written), Some(spelled), "{setting:?}");
+        assert_eq!(setting.meaning(Some(&written)), says, "{setting:?}");
+        // What cannot be says as little as nothing.
+        for damaged in [
+            content("text/plain", "\u{1}"),
+            content("application/octet-stream", value),
+            content("text/plain; charset=utf-16", value),
+        ] {
+            if setting != Setting::Description || text_of(&damaged).is_none() {
+                assert_eq!(setting.meaning(Some(&damaged)), default, "{setting:?}");
+            }
+        }
+        // And a default can be said as well, but for a date.
+        match default.content() {
+            None => assert_eq!(default, Meaning::Nothing),
+            Some(said) => assert_eq!(setting.meaning(Some(&said)), default, "{setting:?}"),
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_meant_is_what_is_read(
+        millis in any::<i64>(),
+        number in 0.0..=f64::MAX,
+        words in prop::collection::vec(any::<String>().prop_filter("empty", |text| !text.is_empty()), 0..4),
+        name in any::<String>(),
+    ) {
+        let types = [
+            FileType { name: name.clone(), extensions: None },
+            FileType { name: name.clone(), extensions: Some(words.clone()) },
+        ];
+        for (setting, meaning) in [
+            (Setting::EndDate, Meaning::Moment(Timestamp::from_millis(millis))),
+            (Setting::FolderScore, Meaning::Number(number)),
+            (Setting::AllowedFileType, Meaning::Extensions(words)),
+            (Setting::AllowedSubmissionFileTypes, Meaning::FileTypes(types.into())),
+            (Setting::Description, Meaning::Text(name)),
+        ] {
+            prop_assert_eq!(setting.meaning(meaning.content().as_ref()), meaning);
+        }
+    }
 }

@@ -1,8 +1,9 @@
 //! Tables of roles and of what is visible, with spaces that are nothing but maps.
 
-use super::super::Principal;
 use super::super::principal::tests::principal;
+use super::super::{Grantee, Principal};
 use super::*;
+use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -12,6 +13,9 @@ const TOP: i64 = 11;
 const LOW: i64 = 12;
 const FILE: i64 = 13;
 const BESIDE: i64 = 14;
+/// A folder in another space.
+const OTHER: i64 = 21;
+const OTHER_SPACE: i64 = 20;
 
 const ANN: i64 = 3;
 const BOB: i64 = 4;
@@ -35,7 +39,7 @@ impl Fake {
         Level {
             id: node(id),
             kind: match id {
-                SPACE => NodeKind::Space,
+                SPACE | OTHER_SPACE => NodeKind::Space,
                 FILE => NodeKind::File,
                 _ => NodeKind::Folder,
             },
@@ -65,6 +69,8 @@ impl Spaces for Fake {
             LOW => &[LOW, TOP, SPACE],
             FILE => &[FILE, LOW, TOP, SPACE],
             BESIDE => &[BESIDE, SPACE],
+            OTHER => &[OTHER, OTHER_SPACE],
+            OTHER_SPACE => &[OTHER_SPACE],
             _ => return Ok(None),
         };
         let is_gone = ids.iter().any(|&id| Some(id) == self.gone);
@@ -333,8 +339,10 @@ fn hidden(settings: &[(i64, Settings)], millis: i64) -> [[bool; 4]; 2] {
                 _ => return ground.is_hidden,
             };
             let own = fake.ground(&caller, above).unwrap();
-            let Ok(inside) = Inside::new(&fake, &caller, own, node(above));
-            assert_eq!(inside.ground(&fake, fake.level(id)), Ok(ground));
+            let Ok(inside) = Inside::of(&fake, &caller, node(above));
+            let inside = inside.unwrap();
+            assert_eq!(inside.ground, own);
+            assert_eq!(inside.child(&fake, &caller, &fake.level(id)), Ok(ground));
             ground.is_hidden
         })
     })
@@ -464,6 +472,309 @@ fn a_member_submits_and_takes_back_as_long_as_the_folder_takes_files() {
             let comments = |id| ground(BOB, id).takes_comments;
             assert_eq!(comments(FILE), upload == Some(true));
             assert!(!comments(LOW) && !comments(SPACE));
+        }
+    }
+}
+
+#[test]
+fn whose_list_counts_is_found_before_it_is_set_or_given_up() {
+    use Source::{Enrollment, Folder, Impossible};
+    let nobody = Listed::default();
+    let own = || Some(AccessList::default());
+    let from = |id| {
+        Some(AccessList {
+            inherits: Some(node(id)),
+            ..AccessList::default()
+        })
+    };
+    // (lists that there are, folder, its list from now on, whose counts)
+    for (lists, folder, list, expected) in [
+        (vec![], LOW, None, Enrollment),
+        (vec![], LOW, own(), Folder(node(LOW))),
+        (vec![(TOP, nobody)], LOW, None, Folder(node(TOP))),
+        (vec![(TOP, nobody)], LOW, own(), Folder(node(LOW))),
+        // What it said until now does not count any more.
+        (vec![(LOW, nobody)], LOW, None, Enrollment),
+        (vec![(LOW, follow(99))], LOW, own(), Folder(node(LOW))),
+        (vec![(LOW, follow(BESIDE))], LOW, None, Enrollment),
+        (vec![], LOW, from(BESIDE), Enrollment),
+        (
+            vec![(BESIDE, nobody)],
+            LOW,
+            from(BESIDE),
+            Folder(node(BESIDE)),
+        ),
+        (vec![(TOP, nobody)], LOW, from(SPACE), Enrollment),
+        (vec![], LOW, from(TOP), Enrollment),
+        (vec![(TOP, nobody)], LOW, from(TOP), Folder(node(TOP))),
+        (
+            vec![(BESIDE, follow(TOP)), (TOP, nobody)],
+            LOW,
+            from(BESIDE),
+            Folder(node(TOP)),
+        ),
+        // Into a circle.
+        (vec![], LOW, from(LOW), Impossible),
+        (vec![(LOW, nobody)], TOP, from(TOP), Impossible),
+        (vec![], TOP, from(LOW), Impossible),
+        (vec![(BESIDE, follow(LOW))], LOW, from(BESIDE), Impossible),
+        (vec![(TOP, follow(LOW))], LOW, from(TOP), Impossible),
+        (
+            vec![(BESIDE, follow(TOP)), (TOP, follow(BESIDE))],
+            LOW,
+            from(BESIDE),
+            Impossible,
+        ),
+        // A list that is given up closes one, too.
+        (
+            vec![(TOP, follow(BESIDE)), (BESIDE, follow(LOW)), (LOW, nobody)],
+            LOW,
+            None,
+            Impossible,
+        ),
+        (
+            vec![(TOP, follow(LOW)), (LOW, nobody)],
+            LOW,
+            None,
+            Impossible,
+        ),
+        (
+            vec![(TOP, follow(BESIDE)), (BESIDE, follow(TOP))],
+            LOW,
+            None,
+            Impossible,
+        ),
+        (
+            vec![(BESIDE, follow(LOW)), (LOW, follow(BESIDE))],
+            LOW,
+            None,
+            Enrollment,
+        ),
+        // To where nothing follows from.
+        (vec![], LOW, from(FILE), Impossible),
+        (vec![], LOW, from(99), Impossible),
+        (vec![], LOW, from(OTHER), Impossible),
+        (vec![], LOW, from(OTHER_SPACE), Impossible),
+        (vec![(BESIDE, follow(OTHER))], LOW, from(BESIDE), Impossible),
+        // That is not for who gives up a list to mend.
+        (
+            vec![(TOP, follow(99)), (LOW, nobody)],
+            LOW,
+            None,
+            Enrollment,
+        ),
+        (
+            vec![(TOP, follow(OTHER)), (LOW, nobody)],
+            LOW,
+            None,
+            Enrollment,
+        ),
+    ] {
+        let fake = Fake {
+            lists: lists.iter().copied().collect(),
+            ..Fake::default()
+        };
+        let Ok(found) = source(&fake, node(folder), list.as_ref());
+        assert_eq!(found, expected, "{lists:?} {folder} {list:?}");
+    }
+    let fake = Fake {
+        gone: Some(BESIDE),
+        ..Fake::default()
+    };
+    let found = source(&fake, node(LOW), from(BESIDE).as_ref());
+    assert_eq!(found, Ok(Impossible));
+}
+
+#[test]
+fn a_circle_that_is_there_ends_and_lets_in_only_staff() {
+    use SpaceRole::{Administrator, Member, Tutor};
+    for lists in [
+        vec![(LOW, follow(LOW))],
+        vec![(TOP, follow(TOP))],
+        vec![(TOP, follow(LOW))],
+        vec![(LOW, follow(TOP)), (TOP, follow(LOW))],
+        vec![(TOP, follow(BESIDE)), (BESIDE, follow(LOW))],
+        vec![
+            (LOW, follow(TOP)),
+            (TOP, follow(BESIDE)),
+            (BESIDE, follow(TOP)),
+        ],
+        vec![(LOW, follow(99))],
+    ] {
+        for (enrolled, expected) in [
+            (None, None),
+            (Some(Member), None),
+            (Some(Tutor), Some(Tutor)),
+            (Some(Administrator), Some(Administrator)),
+        ] {
+            let fake = Fake {
+                enrolled,
+                lists: lists.iter().copied().collect(),
+                ..Fake::default()
+            };
+            assert_eq!(fake.role(ANN, LOW), expected, "{enrolled:?} {lists:?}");
+            assert_eq!(fake.role(ANN, FILE), expected);
+        }
+    }
+}
+
+#[test]
+fn a_sorted_list_says_the_same_in_the_order_of_users_and_groups() {
+    use SpaceRole::{Member, Reader};
+    let user = |number| Grantee::User(UserId::new(number).unwrap());
+    let group = |number| Grantee::Group(super::super::GroupId::new(number).unwrap());
+    let list = AccessList {
+        grants: vec![
+            (group(1), Reader),
+            (user(3), Member),
+            (group(9), Member),
+            (user(1), Reader),
+        ],
+        public: Some(Reader),
+        inherits: Some(node(TOP)),
+    };
+    let sorted = list.sorted();
+    let grantees: Vec<_> = sorted.grants.iter().map(|&(grantee, _)| grantee).collect();
+    assert_eq!(grantees, [user(1), user(3), group(1), group(9)]);
+    assert!(
+        list.grants
+            .iter()
+            .all(|grant| sorted.grants.contains(grant))
+    );
+    assert_eq!(
+        (sorted.public, sorted.inherits),
+        (list.public, list.inherits)
+    );
+    assert_eq!(sorted.sorted(), sorted);
+}
+
+/// A tree of any shape in one space: of each node where it lies, what it is, and what is said there.
+#[derive(Debug)]
+struct Grown {
+    nodes: Vec<(Option<usize>, Level)>,
+    enrolled: Option<SpaceRole>,
+    lists: BTreeMap<NodeId, Listed>,
+}
+
+impl Spaces for Grown {
+    type Error = Infallible;
+
+    fn levels(&self, id: NodeId) -> Result<Option<Vec<Level>>, Infallible> {
+        let mut at = self.nodes.iter().position(|(_, level)| level.id == id);
+        let mut levels = Vec::new();
+        while let Some(index) = at {
+            let (parent, level) = self.nodes[index];
+            levels.push(level);
+            at = parent;
+        }
+        Ok((!levels.is_empty()).then_some(levels))
+    }
+
+    fn enrolled(&self, _: NodeId, _: UserId) -> Result<Option<SpaceRole>, Infallible> {
+        Ok(self.enrolled)
+    }
+
+    fn access(&self, folder: NodeId, _: UserId) -> Result<Listed, Infallible> {
+        Ok(self.lists.get(&folder).copied().unwrap_or_default())
+    }
+}
+
+fn settings() -> impl Strategy<Value = Settings> {
+    let flag = || prop::option::of(any::<bool>());
+    let moment = || prop::option::of((0..4_i64).prop_map(Timestamp::from_millis));
+    let gates = (flag(), flag(), moment(), moment());
+    let files = (moment(), flag(), flag(), flag(), flag(), flag());
+    (gates, files, any::<bool>()).prop_map(|(gates, files, submitted)| Settings {
+        publish: gates.0,
+        open: gates.1,
+        starts_at: gates.2,
+        ends_at: gates.3,
+        deadline_at: files.0,
+        allow_upload: files.1,
+        allow_late: files.2,
+        allow_comments: files.3,
+        view_all: files.4,
+        allow_download: files.5,
+        is_link: None,
+        submitted,
+    })
+}
+
+fn grown() -> impl Strategy<Value = Grown> {
+    let role =
+        || prop::option::of((1..=6_i64).prop_map(|number| SpaceRole::of_number(number).unwrap()));
+    let list = (role(), role(), role(), prop::option::of(0..20_i64));
+    let node = (
+        any::<prop::sample::Index>(),
+        prop::bool::weighted(0.3),
+        ANN..=BOB,
+        settings(),
+        prop::option::weighted(0.4, list),
+    );
+    (prop::collection::vec(node, 1..14), role()).prop_map(|(seeds, enrolled)| {
+        let space = Level {
+            id: self::node(1),
+            kind: NodeKind::Space,
+            maker: UserId::ADMIN,
+            settings: Settings::default(),
+            has_access: false,
+        };
+        let mut nodes = vec![(None, space)];
+        let mut lists = BTreeMap::new();
+        for (number, (parent, is_file, maker, settings, list)) in (2..).zip(seeds) {
+            let id = self::node(number);
+            let folders: Vec<usize> = (0..nodes.len())
+                .filter(|&at| nodes[at].1.kind != NodeKind::File)
+                .collect();
+            let parent = folders[parent.index(folders.len())];
+            let is_file = is_file && parent > 0;
+            if let Some((user, group, public, inherits)) = list.filter(|_| !is_file) {
+                let inherits = inherits.and_then(NodeId::new);
+                lists.insert(
+                    id,
+                    Listed {
+                        user,
+                        group,
+                        public,
+                        inherits,
+                    },
+                );
+            }
+            let level = Level {
+                id,
+                kind: if is_file {
+                    NodeKind::File
+                } else {
+                    NodeKind::Folder
+                },
+                maker: UserId::new(maker).unwrap(),
+                settings,
+                has_access: lists.contains_key(&id),
+            };
+            nodes.push((Some(parent), level));
+        }
+        Grown {
+            nodes,
+            enrolled,
+            lists,
+        }
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_child_seen_from_its_folder_is_what_it_is_by_itself(tree in grown()) {
+        let callers = (0..5).flat_map(|millis| [ANN, BOB, ANONYMOUS].map(|user| caller(user, millis)));
+        for caller in callers {
+            for (parent, level) in &tree.nodes {
+                let Ok(itself) = SpaceGround::of(&tree, &caller, level.id);
+                let Some(parent) = parent else {
+                    continue;
+                };
+                let Ok(inside) = Inside::of(&tree, &caller, tree.nodes[*parent].1.id);
+                let Ok(child) = inside.unwrap().child(&tree, &caller, level);
+                prop_assert_eq!(Some(child), itself);
+            }
         }
     }
 }

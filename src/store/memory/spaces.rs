@@ -2,9 +2,9 @@
 
 use super::{State, StoredNode};
 use crate::model::{
-    AccessList, Body, Caller, Content, Entries, Entry, Extensions, FileEntry, FileOrder, Found,
-    Grantee, Ground, Inside, Kept, Level, Listed, NodeId, NodeKind, NodeName, Property, Refusal,
-    ResourceId, Right, Setting, Source, SpaceGround, SpaceRole, Spaces, UserId, rights_on, source,
+    AccessList, Caller, Content, Entries, Entry, Extensions, FileEntry, FileOrder, Found, Grantee,
+    Ground, Inside, Kept, Level, Listed, NodeId, NodeKind, NodeName, Property, Refusal, ResourceId,
+    Right, Setting, Source, SpaceGround, SpaceRole, Spaces, UserId, rights_on, source,
 };
 use crate::store::{Account, StoreError, folded};
 use std::convert::Infallible;
@@ -65,7 +65,7 @@ impl Spaces for State {
 }
 
 impl StoredNode {
-    fn level(&self, id: NodeId) -> Level {
+    pub(super) fn level(&self, id: NodeId) -> Level {
         Level {
             id,
             kind: self.kind,
@@ -129,35 +129,40 @@ impl State {
         }
     }
 
-    pub(super) fn found_access(&self, folder: NodeId, access: &AccessList) -> Found {
-        if let Some(unknown) = self.unknown(access.grants.iter().map(|&(grantee, _)| grantee)) {
+    pub(super) fn found_access(&self, folder: NodeId, access: Option<&AccessList>) -> Found {
+        let grants = access.map(|access| access.grants.as_slice());
+        let grantees = grants
+            .unwrap_or_default()
+            .iter()
+            .map(|&(grantee, _)| grantee);
+        if let Some(unknown) = self.unknown(grantees) {
             return Found::Unknown(unknown);
         }
-        let source = sure(source(self, folder, access.inherits));
+        let source = sure(source(self, folder, access));
         let highest = match source {
-            // What the folder's own list gives is said by the change itself.
-            Source::Folder(from) if from != folder => {
+            // What the folder's own list gives is said by the change itself, and to give it up gives nothing.
+            Source::Folder(from) if from != folder && access.is_some() => {
                 let list = self.nodes.get(&from).and_then(|node| node.access.as_ref());
-                let roles = list.into_iter().flat_map(|list| {
-                    let grants = list.grants.iter().map(|&(_, role)| role);
-                    grants.chain(list.public)
-                });
-                roles.max()
+                list.and_then(AccessList::highest)
             }
             Source::Folder(_) | Source::Enrollment | Source::Impossible => None,
         };
-        Found::Source(source, highest)
+        let node = self.nodes.get(&folder);
+        Found::Access {
+            was: node.and_then(|node| node.access.clone()),
+            source,
+            highest,
+        }
     }
 
     /// The newest file of a name in a folder that the one who asks may see.
     pub(super) fn visible_file(
         &self,
         caller: &Caller,
-        ground: SpaceGround,
         folder: NodeId,
         name: &NodeName,
     ) -> Option<NodeId> {
-        let inside = sure(Inside::new(self, caller, ground, folder));
+        let inside = sure(Inside::of(self, caller, folder))?;
         let is_it = |node: &StoredNode| {
             node.parent == Some(folder)
                 && node.kind == NodeKind::File
@@ -165,7 +170,7 @@ impl State {
                 && node.name == *name
         };
         let may_see = |id: NodeId, node: &StoredNode| {
-            let ground = sure(inside.ground(self, node.level(id)));
+            let ground = sure(inside.child(self, caller, &node.level(id)));
             rights_on(&caller.who, Ground::Space(ground)).allow(Right::Read)
         };
         let mut files = self.nodes.iter().rev();
@@ -215,25 +220,22 @@ impl State {
     ) -> Result<Entries, StoreError> {
         let place = self.place(caller, ResourceId::Node(of))?;
         place.allow(&caller.who, Right::Read)?;
-        let ground = place.space;
-        let inside = ground.map(|ground| sure(Inside::new(self, caller, ground, of)));
+        let inside = place.space.and_then(|_| sure(Inside::of(self, caller, of)));
         let is_child =
             |node: &StoredNode| node.parent == Some(of) && node.kind == kind && !node.deleted;
         let mut entries = Vec::new();
         for (&id, node) in self.nodes.iter().filter(|(_, node)| is_child(node)) {
             let ground = inside
                 .as_ref()
-                .map(|inside| sure(inside.ground(self, node.level(id))));
+                .map(|inside| sure(inside.child(self, caller, &node.level(id))));
             let may_read =
                 |ground| rights_on(&caller.who, Ground::Space(ground)).allow(Right::Read);
             if !ground.is_none_or(may_read) {
                 continue;
             }
             let mut entry = Self::entry_of(id, node, ground);
-            if let Some(file) = &mut entry.file
-                && let Body::Inline(_) = file.file.content.body
-            {
-                file.file.content.body = Body::Omitted;
+            if let Some(file) = &mut entry.file {
+                file.file.content.omit_inline();
             }
             entries.push(entry);
         }
@@ -254,6 +256,9 @@ impl State {
         {
             let kept = content.and_then(|content| Kept::of(setting, content));
             node.settings.set(setting, kept);
+            if setting != Setting::Comment {
+                node.changed = (property.modified_at, property.modified_by);
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use super::known::KnownUsers;
 use super::rows::{damaged, number, parsed, text, time};
 use crate::model::{
     Access, Ground, Principal, Refusal, Right, Role, Timestamp, User, UserChange, UserId, Users,
-    check_user_change, require,
+    check_user_change, require, search_form,
 };
 use crate::store::{Account, NewAccount, NewToken, StoreError, folded};
 use rusqlite::{Connection, Row, params};
@@ -34,11 +34,10 @@ const TAKE_USER_ID: &str =
 
 const ADD_ACCOUNT: &str = "
     INSERT INTO account
-        (id, uuid, name, folded, full_name, email, role, disabled, password, passwords, created_at, matric_no)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?10, ?8, 1, ?9, ?11)";
+        (id, uuid, name, folded, full_name, email, role, disabled, password, passwords, created_at, matric_no, searched)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?10, ?8, 1, ?9, ?11, ?12)";
 
-const CHANGE_USER: &str =
-    "UPDATE account SET full_name = ?2, email = ?3, role = ?4, disabled = ?5 WHERE id = ?1";
+const CHANGE_USER: &str = "UPDATE account SET full_name = ?2, email = ?3, role = ?4, disabled = ?5, searched = ?6 WHERE id = ?1";
 
 const SET_PASSWORD: &str =
     "UPDATE account SET password = ?2, passwords = passwords + 1 WHERE id = ?1";
@@ -66,6 +65,18 @@ pub(super) fn add_account(
         .query_row([], |row| row.get(0))?;
     let id =
         UserId::new(id).ok_or_else(|| StoreError::Damaged(format!("the next user is {id}")))?;
+    let user = User {
+        id,
+        uuid: new.uuid,
+        name: new.name.clone(),
+        full_name: new.full_name.clone(),
+        email: new.email.clone(),
+        matric_no: new.matric_no.clone(),
+        role: new.role,
+        access: new.access,
+        created_at: new.at,
+        passwords: 1,
+    };
     db.prepare_cached(ADD_ACCOUNT)?.execute(params![
         id.get(),
         new.uuid.to_string(),
@@ -78,19 +89,9 @@ pub(super) fn add_account(
         new.at.millis(),
         new.access == Access::Disabled,
         new.matric_no,
+        search_form(user.display_name()),
     ])?;
-    Ok(Arc::new(User {
-        id,
-        uuid: new.uuid,
-        name: new.name.clone(),
-        full_name: new.full_name.clone(),
-        email: new.email.clone(),
-        matric_no: new.matric_no.clone(),
-        role: new.role,
-        access: new.access,
-        created_at: new.at,
-        passwords: 1,
-    }))
+    Ok(Arc::new(user))
 }
 
 /// Changes what is known of an account. What it began with stays for what is not named.
@@ -104,16 +105,17 @@ pub(super) fn change_user(
     let was = user(db, id)?;
     check_user_change(by, &was, change)?;
     counters.outdate_memory();
-    let email = change.email.as_ref().or(was.email.as_ref());
+    let now = change.made(&was);
     let row = params![
         id.get(),
-        change.full_name.as_ref().unwrap_or(&was.full_name),
-        email.filter(|email| !email.is_empty()),
-        change.role.unwrap_or(was.role).name(),
-        change.access.unwrap_or(was.access) == Access::Disabled,
+        now.full_name,
+        now.email,
+        now.role.name(),
+        now.access == Access::Disabled,
+        search_form(now.display_name()),
     ];
     db.prepare_cached(CHANGE_USER)?.execute(row)?;
-    user(db, id)
+    Ok(Arc::new(now))
 }
 
 /// Replaces a password and ends all tokens of the account.

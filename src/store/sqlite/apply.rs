@@ -4,25 +4,28 @@ use super::contents::keep_value;
 use super::counters::Counters;
 use super::heads::{Pack, Spot};
 use super::log::Log;
-use super::{heads, pages, permissions, rows, spaces};
+use super::{heads, pages, permissions, rows, search, spaces};
 use crate::model::{
     Batch, Caller, Change, DESCRIPTION_PROPERTY, Delete, Done, Edit, File, Found, Grant, NodeId,
     NodeKind, NodeName, Outcome, Permissions, Place, Property, PropertyId, PropertyName, Put,
-    ResourceId, Revision, Right, Snapshot, SpaceRole, UserId, decide,
+    ResourceId, Revision, Right, Set, Setting, Snapshot, SpaceRole, UserId, decide,
 };
 use crate::store::StoreError;
 use rusqlite::{Connection, params};
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 const SET_LANGUAGE: &str = "UPDATE node SET language = ?2 WHERE id = ?1";
 
 const LANGUAGE: &str = "SELECT language FROM node WHERE id = ?1";
 
 const PUT_FILE: &str = "
-    INSERT INTO node (id, uuid, kind, parent, space, name, revision, created_at, created_by)
-    VALUES (?1, ?2, 'file', ?3, (SELECT space FROM node WHERE id = ?3), ?4, ?5, ?6, ?7)
-    ON CONFLICT (id) DO UPDATE SET name = excluded.name, revision = excluded.revision";
+    INSERT INTO node (id, uuid, kind, parent, space, name, revision, created_at, created_by, changed_at, changed_by)
+    VALUES (?1, ?2, 'file', ?3, (SELECT space FROM node WHERE id = ?3), ?4, ?5, ?6, ?7, ?6, ?7)
+    ON CONFLICT (id) DO UPDATE SET name = excluded.name, revision = excluded.revision,
+        changed_at = excluded.changed_at, changed_by = excluded.changed_by";
+
+const CHANGED: &str = "UPDATE node SET changed_at = ?2, changed_by = ?3 WHERE id = ?1";
 
 const REMOVE_NODE: &str = "UPDATE node SET deleted_at = ?2, deleted_by = ?3 WHERE id = ?1";
 
@@ -35,6 +38,7 @@ pub(super) fn write(counters: &Counters<'_>, batch: &Batch) -> Result<Vec<Outcom
     counters.set_next_ids(next);
     let mut log = Log::new(counters, batch);
     let mut further = Vec::new();
+    let mut after = After::default();
     let changes = batch.changes().iter().zip(&snapshot.found).zip(spots);
     for (((change, found), spot), outcome) in changes.zip(&outcomes) {
         match (outcome, spot) {
@@ -46,8 +50,9 @@ pub(super) fn write(counters: &Counters<'_>, batch: &Batch) -> Result<Vec<Outcom
                 }
                 log.add_property("put", property, heads.state(&spot)?)?;
                 heads.put(spot, property, keep_value(db, &property.content)?);
-                if let Some(kind) = kind_of(&snapshot, property) {
-                    spaces::keep(db, kind, property)?;
+                if let Some(setting) = setting_of(&snapshot, property) {
+                    spaces::keep(db, setting, property)?;
+                    after.set(setting, property.key.resource);
                 }
             }
             (Ok(Done::Deleted(property)), Some(spot)) => {
@@ -56,8 +61,9 @@ pub(super) fn write(counters: &Counters<'_>, batch: &Batch) -> Result<Vec<Outcom
                 }
                 log.add_property("delete", property, heads.state(&spot)?)?;
                 heads.delete(spot, property);
-                if let Some(kind) = kind_of(&snapshot, property) {
-                    spaces::forget(db, kind, property)?;
+                if let Some(setting) = setting_of(&snapshot, property) {
+                    spaces::forget(db, setting, property)?;
+                    after.set(setting, property.key.resource);
                 }
             }
             (Ok(Done::Put(property) | Done::Deleted(property)), None) => {
@@ -73,6 +79,9 @@ pub(super) fn write(counters: &Counters<'_>, batch: &Batch) -> Result<Vec<Outcom
                 _,
             ) => {
                 put_file(db, file)?;
+                if !found.has_name(&file.name) {
+                    after.searched.insert(file.id);
+                }
                 if *submitted {
                     spaces::submitted(db, file.id)?;
                 }
@@ -96,6 +105,9 @@ pub(super) fn write(counters: &Counters<'_>, batch: &Batch) -> Result<Vec<Outcom
             (Ok(Done::PageWritten(written)), _) => {
                 for page in written {
                     pages::write(counters, page, &mut log)?;
+                    if page.kind == NodeKind::Folder {
+                        after.searched.insert(page.id);
+                    }
                 }
             }
             (Ok(Done::PermissionsSet), _) => {
@@ -105,16 +117,52 @@ pub(super) fn write(counters: &Counters<'_>, batch: &Batch) -> Result<Vec<Outcom
             (Ok(Done::Enrolled { user, role, was }), _) => {
                 enroll(db, change, user.id, [*role, *was], &mut log)?;
             }
-            (Ok(Done::AccessSet), _) => set_access(db, change, &mut log)?,
-            (Err(_), _) => {}
+            (Ok(Done::AccessSet), _) => {
+                set_access(db, change, found, &mut log)?;
+                after.changed.insert(change.resource.key());
+            }
+            (Ok(Done::Unchanged) | Err(_), _) => {}
         }
     }
     heads.write()?;
     for property in further {
         write_further(db, property, &mut log)?;
     }
+    after.write(db, batch)?;
     log.end()?;
     Ok(outcomes)
+}
+
+/// What follows from the changes of a batch, once for each node, when its properties are written.
+#[derive(Default)]
+struct After {
+    /// Nodes that have to say when and by whom they were changed.
+    changed: BTreeSet<i64>,
+    /// Nodes that a search shall find by something else.
+    searched: BTreeSet<NodeId>,
+}
+
+impl After {
+    /// A setting was written or taken back.
+    fn set(&mut self, setting: Setting, resource: ResourceId) {
+        if setting != Setting::Comment {
+            self.changed.insert(resource.key());
+        }
+        if let (Setting::Url | Setting::Description, ResourceId::Node(id)) = (setting, resource) {
+            self.searched.insert(id);
+        }
+    }
+
+    fn write(self, db: &Connection, batch: &Batch) -> Result<(), StoreError> {
+        let (at, by) = (batch.at.millis(), batch.by.id().get());
+        for node in self.changed {
+            db.prepare_cached(CHANGED)?.execute(params![node, at, by])?;
+        }
+        for node in self.searched {
+            search::index(db, node)?;
+        }
+        Ok(())
+    }
 }
 
 /// The resource that a property belongs to.
@@ -122,9 +170,10 @@ fn place_of<'a>(snapshot: &'a Snapshot, property: &Property) -> Option<&'a Place
     snapshot.places.get(&property.key.resource)?.as_ref().ok()
 }
 
-/// The kind of the node that a property belongs to, if it belongs to one.
-fn kind_of(snapshot: &Snapshot, property: &Property) -> Option<NodeKind> {
-    place_of(snapshot, property)?.kind
+/// The setting that a property is, if it is one.
+fn setting_of(snapshot: &Snapshot, property: &Property) -> Option<Setting> {
+    let kind = place_of(snapshot, property)?.kind?;
+    Setting::of(kind, property.key.name.as_str())
 }
 
 /// The page that a property belongs to, if it belongs to one.
@@ -157,7 +206,10 @@ fn load(
                 Err(failure) => return Err(failure),
             });
         }
-        if let Edit::Put(Put { name, .. }) | Edit::Delete(Delete { name, .. }) = &change.edit {
+        if let Edit::Put(Put { name, .. })
+        | Edit::Delete(Delete { name, .. })
+        | Edit::Set(Set { name, .. }) = &change.edit
+        {
             let (changes, names) = sought.entry(change.resource).or_default();
             changes.push(at);
             names.push(name);
@@ -181,6 +233,12 @@ fn load(
             if found[at] == Found::Nothing {
                 found[at] = head.map_or(Found::Nothing, Found::Property);
                 spots[at] = Some(spot);
+            }
+            // What it says now is a part of the question.
+            if let (Edit::Set(_), Found::Property(head)) =
+                (&batch.changes()[at].edit, &mut found[at])
+            {
+                rows::fetch(db, &mut head.content)?;
             }
         }
     }
@@ -224,15 +282,15 @@ fn found_at(
         Edit::Rename(_) => Ok(pages::found_folder(db, id)?.unwrap_or(Found::Nothing)),
         Edit::AddFile(_) => spaces::submission(db, id, place),
         Edit::Enroll(enroll) => spaces::found_account(db, id, &enroll.login),
-        Edit::SetAccess(Some(access)) => spaces::found_access(db, id, access),
+        Edit::SetAccess(access) => spaces::found_access(db, id, access.as_ref()),
         Edit::Put(_)
         | Edit::Delete(_)
+        | Edit::Set(_)
         | Edit::Refused { .. }
         | Edit::SetLanguage(_)
         | Edit::SetPermissions(_)
         | Edit::AddSpace(_)
-        | Edit::AddFolder(_)
-        | Edit::SetAccess(None) => Ok(Found::Nothing),
+        | Edit::AddFolder(_) => Ok(Found::Nothing),
     }
 }
 
@@ -250,7 +308,7 @@ fn makers(
             && place.rights.allow(Right::Comment)
             && !place.rights.allow(Right::Update)
         {
-            makers.insert(head.id, spaces::maker(db, head.id)?);
+            makers.insert(head.id, spaces::maker(db, head.id)?.0);
         }
     }
     Ok(makers)
@@ -290,7 +348,9 @@ fn write_further(
         log.add_property("put", property, heads.state(&spot)?)?;
         heads.put(spot, property, keep_value(db, &property.content)?);
     }
-    spaces::keep(db, NodeKind::File, property)?;
+    if let Some(setting) = Setting::of(NodeKind::File, property.key.name.as_str()) {
+        spaces::keep(db, setting, property)?;
+    }
     heads.write()
 }
 
@@ -343,11 +403,20 @@ fn enroll(
     )
 }
 
-fn set_access(db: &Connection, change: &Change, log: &mut Log<'_>) -> Result<(), StoreError> {
+fn set_access(
+    db: &Connection,
+    change: &Change,
+    found: &Found,
+    log: &mut Log<'_>,
+) -> Result<(), StoreError> {
     let (Edit::SetAccess(new), ResourceId::Node(folder)) = (&change.edit, change.resource) else {
         return Ok(());
     };
-    let was = spaces::own_access(db, folder)?;
+    let was = if let Found::Access { was, .. } = found {
+        was.as_ref().map(spaces::logged)
+    } else {
+        None
+    };
     spaces::set_access(db, folder, new.as_ref())?;
     log.add(change.resource, &("access", was))
 }
@@ -364,6 +433,7 @@ fn remove(
         .db()
         .prepare_cached(REMOVE_NODE)?
         .execute(params![change.resource.key(), at, by])?;
+    search::remove(counters.db(), change.resource.key())?;
     let (name, revision) = match found {
         Found::File { file, .. } => (&file.name, file.revision),
         Found::Folder { folder, .. } => {
@@ -376,7 +446,7 @@ fn remove(
         | Found::Unknown(_)
         | Found::Submission { .. }
         | Found::Account(..)
-        | Found::Source(..) => return Ok(()),
+        | Found::Access { .. } => return Ok(()),
     };
     log.add(change.resource, &("remove", name.as_str(), revision.get()))
 }

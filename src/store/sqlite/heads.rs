@@ -81,6 +81,29 @@ pub(super) fn names_after(
     Ok(Some((text(row, 0)?.to_owned(), names)))
 }
 
+/// The heads of a resource whose names begin so, by name.
+pub(super) fn starting(
+    db: &Connection,
+    resource: ResourceId,
+    start: &str,
+) -> Result<Vec<Property>, StoreError> {
+    let mut statement = db.prepare_cached(ROWS)?;
+    // No name that begins so comes after this one.
+    let last = format!("{start}{}", char::MAX);
+    let mut rows = statement.query(params![resource.key(), start, last])?;
+    let mut properties = Vec::new();
+    while let Some(row) = rows.next()? {
+        let mut heads = Heads::of(text(row, 1)?);
+        while let Some(head) = heads.next()? {
+            if head.name.starts_with(start) {
+                let name = property_name(&head.name)?;
+                properties.push(head.property(resource, name, None)?);
+            }
+        }
+    }
+    Ok(properties)
+}
+
 /// The heads of a resource that a query names, by name; `None` if the resource has more heads than `heads_max`.
 pub(super) fn list(
     db: &Connection,

@@ -18,6 +18,7 @@ mod permissions;
 mod reader;
 mod rows;
 mod schema;
+mod search;
 mod spaces;
 #[cfg(test)]
 mod tests;
@@ -27,10 +28,10 @@ pub use schema::OpenError;
 
 use super::{Account, NewAccount, NewGroup, NewToken, Setup, Store, StoreError, Ticket};
 use crate::model::{
-    Address, Batch, Caller, ContentId, Entries, File, FileHistory, FileView, FoundPage, Group,
-    GroupId, ListQuery, Listing, NodeId, NodeKind, Outcome, PageSearch, PageView, Permissions,
-    Place, Principal, Property, PropertyKey, PropertyName, ResourceId, Revision, Timestamp, User,
-    UserChange, UserId,
+    Address, Batch, Caller, ContentId, Details, Entries, File, FileHistory, FileView, FoundPage,
+    Group, GroupId, ListQuery, Listing, Named, NodeId, NodeKind, Outcome, PageSearch, PageView,
+    Permissions, Place, Principal, Property, PropertyKey, PropertyName, ResourceId, Revision,
+    Timestamp, TreeSearch, User, UserChange, UserId, Uuids,
 };
 use bytes::Bytes;
 use known::Known;
@@ -230,6 +231,22 @@ impl Store for Sqlite {
             .read(move |db| spaces::entries(db, &known, &caller, of, kind))
     }
 
+    fn named(&self, uuids: Uuids) -> Ticket<Named> {
+        self.readers.read(move |db| search::named(db, &uuids))
+    }
+
+    fn details(&self, caller: &Caller, ids: Vec<NodeId>) -> Ticket<Details> {
+        let (caller, known) = (caller.clone(), self.known.users());
+        self.readers
+            .read(move |db| search::details(db, &known, &caller, &ids))
+    }
+
+    fn search(&self, caller: &Caller, search: TreeSearch) -> Ticket<Details> {
+        let (caller, known) = (caller.clone(), self.known.users());
+        self.readers
+            .read(move |db| search::search(db, &known, &caller, &search))
+    }
+
     fn link_key(&self) -> Ticket<[u8; 32]> {
         self.readers.look_up(schema::link_key)
     }
@@ -291,7 +308,7 @@ impl Store for Sqlite {
         self.readers.look_up(move |db| {
             let group = groups::group(db, id)?;
             if let Some(space) = group.space {
-                rows::readable(db, &caller, ResourceId::Node(space))?;
+                rows::readable_place(db, &caller, ResourceId::Node(space))?;
             }
             Ok(group)
         })

@@ -5,7 +5,7 @@ use super::contents::keep;
 use super::counters::Counters;
 use super::known::KnownUsers;
 use super::log::Log;
-use super::rows::{self, content, number, parsed, place, time};
+use super::rows::{self, content, node_name, number, parsed, place, time};
 use super::spaces;
 use crate::model::{
     Caller, Content, Found, FoundPage, Language, NameFilter, NamePattern, NewNode, NodeId,
@@ -28,10 +28,12 @@ const PAGE: &str = "
 const REVISION: &str = "SELECT revision FROM node WHERE id = ?1";
 
 const ADD_PAGE: &str = "
-    INSERT INTO node (id, uuid, kind, parent, space, name, revision, created_at, created_by)
-    VALUES (?1, ?2, ?3, ?4, CASE ?3 WHEN 'space' THEN ?1 ELSE (SELECT space FROM node WHERE id = ?4) END, ?5, 1, ?6, ?7)";
+    INSERT INTO node (id, uuid, kind, parent, space, name, revision, created_at, created_by, changed_at, changed_by)
+    VALUES (?1, ?2, ?3, ?4, CASE ?3 WHEN 'space' THEN ?1 ELSE (SELECT space FROM node WHERE id = ?4) END, ?5, 1, ?6, ?7,
+            ?6, ?7)";
 
-const SET_REVISION: &str = "UPDATE node SET revision = ?2, name = ?3 WHERE id = ?1";
+const SET_REVISION: &str =
+    "UPDATE node SET revision = ?2, name = ?3, changed_at = ?4, changed_by = ?5 WHERE id = ?1";
 
 const ADD_REVISION: &str = "
     INSERT INTO node_revision (node, revision, name, type, size, modified_at, modified_by, content, value)
@@ -118,7 +120,7 @@ fn page(db: &Connection, id: NodeId) -> Result<(Page, Made), StoreError> {
         kind: rows::node_kind(row, 13)?,
         uuid: parsed(row, 0)?,
         parent: row.get::<_, Option<i64>>(1)?.and_then(NodeId::new),
-        name: parsed(row, 2)?,
+        name: node_name(row, 2)?,
         revision: number(row, 3, Revision::new)?,
         content: content(row, [4, 5, 6, 7])?,
         modified_at: time(row, 8)?,
@@ -149,7 +151,7 @@ pub(super) fn page_view(
     id: NodeId,
 ) -> Result<PageView, StoreError> {
     let (page, made) = page(db, id)?;
-    rows::readable(db, caller, ResourceId::Node(id))?;
+    rows::readable_place(db, caller, ResourceId::Node(id))?;
     let parent = match page.parent {
         Some(parent) if may_see(db, caller, parent)? => Some(rows::node(db, parent)?),
         Some(_) | None => None,
@@ -191,7 +193,9 @@ pub(super) fn write(
         db.prepare_cached(SET_REVISION)?.execute(params![
             page.id.get(),
             page.revision.get(),
-            page.name.as_str()
+            page.name.as_str(),
+            at,
+            by,
         ])?;
     }
     let written = (page.modified_at, page.modified_by);

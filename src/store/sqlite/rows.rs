@@ -10,7 +10,7 @@ use crate::model::{
     Address, Body, Caller, Content, ContentId, File, FileHistory, FileView, Ground, Language,
     ListQuery, Listing, MediaType, Node, NodeId, NodeKind, NodeName, PageGround, Place, Property,
     PropertyKey, PropertyName, Refusal, ResourceId, Restriction, Revision, Right, Rights,
-    Timestamp, UserId, Users, check_paths,
+    SpaceRole, Timestamp, UserId, Users, check_paths, is_comment, shows_comment,
 };
 use crate::store::{StoreError, embedded, language_of};
 use bytes::{Bytes, BytesMut};
@@ -124,13 +124,33 @@ pub(super) fn read(
     key: &PropertyKey,
     alias: Option<&PropertyName>,
 ) -> Result<Property, StoreError> {
-    readable(db, caller, key.resource)?;
+    let (place, _) = readable(db, caller, key.resource)?;
     let found = match (heads::read(db, key.resource, &key.name)?, alias) {
         (None, Some(alias)) => heads::read(db, key.resource, alias)?,
         (found, _) => found,
     };
-    let property = found.ok_or_else(|| Refusal::NoSuchProperty(key.name.to_string()))?;
+    let missing = || Refusal::NoSuchProperty(key.name.to_string());
+    let mut property = found.ok_or_else(missing)?;
+    if is_hidden(db, place.reads_comments_as(), &mut property)? {
+        return Err(missing().into());
+    }
     Ok(property)
+}
+
+/// Whether a property is a comment that one with this role does not see.
+fn is_hidden(
+    db: &Connection,
+    role: Option<SpaceRole>,
+    property: &mut Property,
+) -> Result<bool, StoreError> {
+    let Some(role) = role.filter(|role| !role.is_staff()) else {
+        return Ok(false);
+    };
+    if !is_comment(property.key.name.as_str()) {
+        return Ok(false);
+    }
+    fetch(db, &mut property.content)?;
+    Ok(!shows_comment(&property.content, role))
 }
 
 /// The live properties of a resource in the order of their creation; `None` if there are more than so many, or the value
@@ -142,16 +162,17 @@ pub(super) fn list(
     query: &ListQuery,
     properties_max: Option<usize>,
 ) -> Result<Option<Listing>, StoreError> {
-    let language = readable(db, caller, query.resource)?;
-    listed(db, known, query, language, properties_max)
+    let (place, language) = readable(db, caller, query.resource)?;
+    let about = (language, place.reads_comments_as());
+    listed(db, known, query, about, properties_max)
 }
 
-/// The same of a resource that the one who asks may read.
+/// The same of a resource that the one who asks may read, with its language and the role that sees its comments.
 fn listed(
     db: &Connection,
     known: &KnownUsers,
     query: &ListQuery,
-    language: Option<Language>,
+    (language, role): (Option<Language>, Option<SpaceRole>),
     properties_max: Option<usize>,
 ) -> Result<Option<Listing>, StoreError> {
     let mut properties = Vec::new();
@@ -173,17 +194,22 @@ fn listed(
     properties.sort_by_key(|property| property.id);
     properties.dedup_by_key(|property| property.id);
     let mut users = Users::new();
-    for property in &mut properties {
+    let mut shown = Vec::with_capacity(properties.len());
+    for mut property in properties {
         let lies_elsewhere = matches!(property.content.body, Body::Stored(_));
         if properties_max.is_some() && lies_elsewhere && property.content.is_shown(query.cutoff) {
             return Ok(None);
         }
+        if is_hidden(db, role, &mut property)? {
+            continue;
+        }
         add_user(db, known, &mut users, property.modified_by)?;
         show(db, &mut property.content, query.cutoff)?;
+        shown.push(property);
     }
     Ok(Some(Listing {
         resource: query.resource,
-        properties,
+        properties: shown,
         users,
         language,
     }))
@@ -255,7 +281,7 @@ fn stored_node(db: &Connection, id: NodeId) -> Result<Option<StoredNode>, StoreE
     Ok(Some(StoredNode {
         kind: node_kind(row, 0)?,
         parent: row.get::<_, Option<i64>>(1)?.and_then(NodeId::new),
-        name: parsed(row, 2)?,
+        name: node_name(row, 2)?,
         deleted: row.get(3)?,
     }))
 }
@@ -355,6 +381,12 @@ fn node_standing(db: &Connection, caller: &Caller, id: NodeId) -> Result<Standin
     })
 }
 
+/// The column with the name of a node. That of a folder may be blank.
+pub(super) fn node_name(row: &Row<'_>, column: usize) -> Result<NodeName, StoreError> {
+    let name = text(row, column)?;
+    NodeName::or_blank(name).map_err(|fault| damaged(format!("the name '{name}': {fault}")))
+}
+
 /// The column with the kind of a node.
 pub(super) fn node_kind(row: &Row<'_>, column: usize) -> Result<NodeKind, StoreError> {
     NodeKind::of_name(text(row, column)?).ok_or_else(|| damaged("the kind of a node"))
@@ -383,16 +415,16 @@ pub(super) fn place(
     permissions::place(db, &caller.who, located(resource, &standing))
 }
 
-/// Whether the one who asks may read what belongs to a resource; and its language, if it is a page.
-pub(super) fn readable(
+/// A live resource that the one who asks may read; and its language, if it is a page.
+fn readable(
     db: &Connection,
     caller: &Caller,
     resource: ResourceId,
-) -> Result<Option<Language>, StoreError> {
+) -> Result<(Place, Option<Language>), StoreError> {
     let standing = standing(db, caller, resource)?;
     let place = permissions::place(db, &caller.who, located(resource, &standing))?;
     place.allow(&caller.who, Right::Read)?;
-    Ok(standing.language)
+    Ok((place, standing.language))
 }
 
 /// A live resource that the one who asks may read.
@@ -401,9 +433,7 @@ pub(super) fn readable_place(
     caller: &Caller,
     resource: ResourceId,
 ) -> Result<Place, StoreError> {
-    let place = place(db, caller, resource)?;
-    place.allow(&caller.who, Right::Read)?;
-    Ok(place)
+    Ok(readable(db, caller, resource)?.0)
 }
 
 fn located(resource: ResourceId, standing: &Standing) -> Located {
@@ -468,7 +498,7 @@ fn resolve(db: &Connection, caller: &Caller, address: &Address) -> Result<Resour
             place.allow(&caller.who, Right::Browse)?;
             let page = place.page.ok_or(Refusal::NoSuchFile)?;
             let file = match place.space {
-                Some(ground) => spaces::visible_file(db, caller, ground, page, name)?,
+                Some(_) => spaces::visible_file(db, caller, page, name)?,
                 None => file_on(db, page, name)?,
             };
             ResourceId::Node(file.ok_or(Refusal::NoSuchFile)?)
@@ -515,7 +545,7 @@ fn file_of(row: &Row<'_>, id: NodeId, parent: NodeId) -> Result<File, StoreError
         id,
         uuid: parsed(row, 0)?,
         parent,
-        name: parsed(row, 3)?,
+        name: node_name(row, 3)?,
         revision: number(row, 4, Revision::new)?,
         content: content(row, [5, 6, 9, 10])?,
         modified_at: time(row, 7)?,
@@ -531,22 +561,22 @@ pub(super) fn file_view(
     id: NodeId,
     revision: Option<Revision>,
 ) -> Result<FileView, StoreError> {
-    readable(db, caller, ResourceId::Node(id))?;
+    let place = readable_place(db, caller, ResourceId::Node(id))?;
     let (file, head) = file(db, id, revision)?;
     let parent = Arc::new(node(db, file.parent)?);
-    view_of(db, known, file, head, parent)
+    view_of(db, known, (file, head), parent, place.reads_comments_as())
 }
 
 fn view_of(
     db: &Connection,
     known: &KnownUsers,
-    file: File,
-    head: Revision,
+    (file, head): (File, Revision),
     parent: Arc<Node>,
+    role: Option<SpaceRole>,
 ) -> Result<FileView, StoreError> {
     let query = embedded(ResourceId::Node(file.id));
-    let mut properties =
-        listed(db, known, &query, None, None)?.ok_or_else(|| damaged("a list without an end"))?;
+    let mut properties = listed(db, known, &query, (None, role), None)?
+        .ok_or_else(|| damaged("a list without an end"))?;
     add_user(db, known, &mut properties.users, file.modified_by)?;
     Ok(FileView {
         file,
@@ -566,14 +596,15 @@ pub(super) fn files_on(
     page(db, on)?;
     let place = readable_place(db, caller, ResourceId::Node(on))?;
     let ids = match place.space {
-        Some(ground) => spaces::visible_files(db, caller, ground, on)?,
+        Some(_) => spaces::visible_files(db, caller, on)?,
         None => files_below(db, on)?,
     };
     let parent = Arc::new(node(db, on)?);
     check_paths(&parent.path, ids.len())?;
     let views = ids.into_iter().map(|id| {
-        let (file, head) = file(db, id, None)?;
-        view_of(db, known, file, head, Arc::clone(&parent))
+        let file = file(db, id, None)?;
+        let role = place.space.and_then(|ground| ground.role);
+        view_of(db, known, file, Arc::clone(&parent), role)
     });
     views.collect()
 }

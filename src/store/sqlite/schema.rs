@@ -27,19 +27,19 @@ const APPLICATION_ID: i32 = 0x7072_6f70;
 pub(super) const PAGE_BYTES: usize = 8192;
 
 /// Which tables a database has. A higher number is from a newer propstore.
-const SCHEMA_VERSION: i32 = 4;
+const SCHEMA_VERSION: i32 = 5;
 
 const CREATE_HOME: &str = "
-    INSERT INTO node (id, uuid, kind, parent, name, revision, created_at, created_by)
-    VALUES (?1, ?2, 'page', NULL, 'home', 1, ?3, ?4)";
+    INSERT INTO node (id, uuid, kind, parent, name, revision, created_at, created_by, changed_at, changed_by)
+    VALUES (?1, ?2, 'page', NULL, 'home', 1, ?3, ?4, ?3, ?4)";
 
 const CREATE_HOME_REVISION: &str = "
     INSERT INTO node_revision (node, revision, name, type, size, modified_at, modified_by, value)
     VALUES (?1, 1, 'home', 'text/plain; charset=utf-8', 0, ?2, ?3, x'')";
 
 const CREATE_ACCOUNT: &str = "
-    INSERT INTO account (id, uuid, name, folded, full_name, role, disabled, password, passwords, created_at)
-    VALUES (?1, ?2, ?3, lower(?3), '', ?4, 0, ?5, 1, ?6)";
+    INSERT INTO account (id, uuid, name, folded, full_name, searched, role, disabled, password, passwords, created_at)
+    VALUES (?1, ?2, ?3, lower(?3), '', lower(?3), ?4, 0, ?5, 1, ?6)";
 
 const CREATE_SEQUENCES: &str = "
     INSERT INTO sequence (kind, next) VALUES ('node', 2), ('property', 1), ('user', 3), ('group', 1), ('content', 1)";

@@ -4,8 +4,8 @@
 use super::accounts::{self, add_user};
 use super::counters::Counters;
 use super::known::KnownUsers;
-use super::rows::{self, content, damaged, number, parsed, text, time};
-use super::{heads, pages, permissions};
+use super::rows::{self, content, damaged, node_name, number, parsed, text, time};
+use super::{heads, pages, permissions, search};
 use crate::model::{
     AccessList, Caller, Entries, Entry, Extensions, File, FileEntry, FileOrder, Found, Grantee,
     Ground, GroupId, Inside, Kept, Level, Listed, NodeId, NodeKind, NodeName, Place, Property,
@@ -13,7 +13,8 @@ use crate::model::{
     Spaces, Timestamp, UserId, Users, source,
 };
 use crate::store::StoreError;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
+use serde::Serialize;
 
 /// The columns of a [`Level`], of node, access and setting.
 macro_rules! level {
@@ -33,7 +34,7 @@ macro_rules! entry {
             ", node.uuid, node.parent, node.space, node.created_at, r.name, r.revision, r.type, r.size,
                r.modified_at, r.modified_by, r.content, ",
             $value,
-            " FROM node JOIN node_revision AS r ON r.node = node.id AND r.revision = node.revision
+            ", node.changed_at, node.changed_by FROM node JOIN node_revision AS r ON r.node = node.id AND r.revision = node.revision
               LEFT JOIN access ON access.node = node.id
               LEFT JOIN setting ON setting.node = node.id "
         )
@@ -63,6 +64,12 @@ const CHILDREN: &str = concat!(
 );
 
 const ENTRY: &str = concat!(entry!("r.value"), "WHERE node.id = ?1");
+
+/// A node that lives, as a list has it.
+pub(super) const LISTED_ENTRY: &str = concat!(
+    entry!("NULL"),
+    "WHERE node.id = ?1 AND node.deleted_at IS NULL"
+);
 
 /// The files in a folder.
 const FILES: &str = concat!(
@@ -214,14 +221,14 @@ fn level(row: &Row<'_>) -> Result<Level, StoreError> {
 }
 
 /// An entry, and the level that it is.
-fn entry(row: &Row<'_>) -> Result<(Entry, Level), StoreError> {
+pub(super) fn entry(row: &Row<'_>) -> Result<(Entry, Level), StoreError> {
     let level = level(row)?;
     let parent = row.get::<_, Option<i64>>(17)?.and_then(NodeId::new);
     let entry = Entry {
         id: level.id,
         uuid: parsed(row, 16)?,
         kind: level.kind,
-        name: parsed(row, 20)?,
+        name: node_name(row, 20)?,
         parent,
         space: row.get::<_, Option<i64>>(18)?.and_then(NodeId::new),
         created_at: time(row, 19)?,
@@ -251,7 +258,7 @@ fn entry(row: &Row<'_>) -> Result<(Entry, Level), StoreError> {
 }
 
 /// Says whether the one who meets this at a file may download it.
-fn judge_download(entry: &mut Entry, ground: Option<SpaceGround>) {
+pub(super) fn judge_download(entry: &mut Entry, ground: Option<SpaceGround>) {
     if let Some(file) = &mut entry.file {
         file.may_download = ground.is_none_or(|ground| ground.may_download());
     }
@@ -291,7 +298,7 @@ pub(super) fn entries(
 ) -> Result<Entries, StoreError> {
     let place = rows::readable_place(db, caller, ResourceId::Node(of))?;
     let inside = match place.space {
-        Some(ground) => Some(Inside::new(&Tree(db), caller, ground, of)?),
+        Some(_) => Inside::of(&Tree(db), caller, of)?,
         None => None,
     };
     let mut statement = db.prepare_cached(CHILDREN)?;
@@ -303,7 +310,7 @@ pub(super) fn entries(
     while let Some(row) = rows.next()? {
         let (mut entry, level) = entry(row)?;
         if let Some(inside) = &inside {
-            let ground = inside.ground(&Tree(db), level)?;
+            let ground = inside.child(&Tree(db), caller, &level)?;
             if !permissions::may(caller, Ground::Space(ground), Right::Read) {
                 continue;
             }
@@ -320,7 +327,7 @@ pub(super) fn entries(
 }
 
 /// The property that a setting of a node is.
-fn setting(
+pub(super) fn setting(
     db: &Connection,
     node: NodeId,
     setting: Setting,
@@ -339,16 +346,17 @@ fn setting(
 pub(super) fn visible_file(
     db: &Connection,
     caller: &Caller,
-    ground: SpaceGround,
     folder: NodeId,
     name: &NodeName,
 ) -> Result<Option<NodeId>, StoreError> {
-    let inside = Inside::new(&Tree(db), caller, ground, folder)?;
+    let Some(inside) = Inside::of(&Tree(db), caller, folder)? else {
+        return Ok(None);
+    };
     let mut statement = db.prepare_cached(FILES_NAMED)?;
     let mut rows = statement.query(params![folder.get(), name.as_str()])?;
     while let Some(row) = rows.next()? {
         let level = level(row)?;
-        let ground = inside.ground(&Tree(db), level)?;
+        let ground = inside.child(&Tree(db), caller, &level)?;
         if permissions::may(caller, Ground::Space(ground), Right::Read) {
             return Ok(Some(level.id));
         }
@@ -360,16 +368,17 @@ pub(super) fn visible_file(
 pub(super) fn visible_files(
     db: &Connection,
     caller: &Caller,
-    ground: SpaceGround,
     folder: NodeId,
 ) -> Result<Vec<NodeId>, StoreError> {
-    let inside = Inside::new(&Tree(db), caller, ground, folder)?;
+    let Some(inside) = Inside::of(&Tree(db), caller, folder)? else {
+        return Ok(Vec::new());
+    };
     let mut statement = db.prepare_cached(FILES)?;
     let mut rows = statement.query([folder.get()])?;
     let mut files = Vec::new();
     while let Some(row) = rows.next()? {
         let level = level(row)?;
-        let ground = inside.ground(&Tree(db), level)?;
+        let ground = inside.child(&Tree(db), caller, &level)?;
         if permissions::may(caller, Ground::Space(ground), Right::Read) {
             files.push(level.id);
         }
@@ -417,11 +426,12 @@ pub(super) fn is_first(
     Ok(statement.query_row([parent.get(), folder.get()], |row| row.get(0))?)
 }
 
-/// Writes what a property means that is a setting of this kind of node.
-pub(super) fn keep(db: &Connection, kind: NodeKind, property: &Property) -> Result<(), StoreError> {
-    let Some(setting) = Setting::of(kind, property.key.name.as_str()) else {
-        return Ok(());
-    };
+/// Writes what a property means that is a setting of a node.
+pub(super) fn keep(
+    db: &Connection,
+    setting: Setting,
+    property: &Property,
+) -> Result<(), StoreError> {
     if setting == Setting::Comment && property.revision == Revision::FIRST {
         let (at, by) = (property.modified_at.millis(), property.modified_by.get());
         let row = params![property.id.get(), at, by];
@@ -431,15 +441,12 @@ pub(super) fn keep(db: &Connection, kind: NodeKind, property: &Property) -> Resu
     set(db, property.key.resource, setting, kept)
 }
 
-/// Takes back what a property has meant that was a setting of this kind of node.
+/// Takes back what a property has meant that was a setting of a node.
 pub(super) fn forget(
     db: &Connection,
-    kind: NodeKind,
+    setting: Setting,
     property: &Property,
 ) -> Result<(), StoreError> {
-    let Some(setting) = Setting::of(kind, property.key.name.as_str()) else {
-        return Ok(());
-    };
     if setting == Setting::Comment {
         let id = property.id.get();
         db.prepare_cached(REMOVE_COMMENT)?.execute([id])?;
@@ -451,14 +458,17 @@ const ADD_COMMENT: &str = "INSERT INTO comment (property, made_at, made_by) VALU
 
 const REMOVE_COMMENT: &str = "DELETE FROM comment WHERE property = ?1";
 
-const MAKER: &str = "SELECT made_by FROM comment WHERE property = ?1";
+const MAKER: &str = "SELECT made_by, made_at FROM comment WHERE property = ?1";
 
-/// Who made a comment.
-pub(super) fn maker(db: &Connection, comment: PropertyId) -> Result<UserId, StoreError> {
+/// Who made a comment, and when.
+pub(super) fn maker(
+    db: &Connection,
+    comment: PropertyId,
+) -> Result<(UserId, Timestamp), StoreError> {
     let mut statement = db.prepare_cached(MAKER)?;
     let mut rows = statement.query([comment.get()])?;
     match rows.next()? {
-        Some(row) => number(row, 0, UserId::new),
+        Some(row) => Ok((number(row, 0, UserId::new)?, time(row, 1)?)),
         None => Err(damaged(format!("nobody made the comment {comment}"))),
     }
 }
@@ -565,16 +575,20 @@ pub(super) fn enroll(
 pub(super) fn found_access(
     db: &Connection,
     folder: NodeId,
-    access: &AccessList,
+    access: Option<&AccessList>,
 ) -> Result<Found, StoreError> {
-    let grantees = access.grants.iter().map(|&(grantee, _)| grantee);
+    let grants = access.map(|access| access.grants.as_slice());
+    let grantees = grants
+        .unwrap_or_default()
+        .iter()
+        .map(|&(grantee, _)| grantee);
     if let Some(unknown) = permissions::unknown(db, grantees)? {
         return Ok(Found::Unknown(unknown));
     }
-    let source = source(&Tree(db), folder, access.inherits)?;
+    let source = source(&Tree(db), folder, access)?;
     let highest = match source {
-        // What the folder's own list gives is said by the change itself.
-        Source::Folder(from) if from != folder => {
+        // What the folder's own list gives is said by the change itself, and to give it up gives nothing.
+        Source::Folder(from) if from != folder && access.is_some() => {
             let mut statement = db.prepare_cached(HIGHEST)?;
             let mut rows = statement.query([from.get()])?;
             match rows.next()? {
@@ -584,35 +598,53 @@ pub(super) fn found_access(
         }
         Source::Folder(_) | Source::Enrollment | Source::Impossible => None,
     };
-    Ok(Found::Source(source, highest))
+    Ok(Found::Access {
+        was: own_access(db, folder)?,
+        source,
+        highest,
+    })
 }
-
-/// The access list of a folder as the log has it.
-pub(super) type LoggedAccess = (Option<i64>, Option<i64>, Vec<(&'static str, i64, i64)>);
 
 /// The access list of a folder itself.
 pub(super) fn own_access(
     db: &Connection,
     folder: NodeId,
-) -> Result<Option<LoggedAccess>, StoreError> {
+) -> Result<Option<AccessList>, StoreError> {
     let mut statement = db.prepare_cached(OWN_ACCESS)?;
-    let row = statement.query_row([folder.get()], |row| Ok((row.get(0)?, row.get(1)?)));
-    let Some((public, inherits)) = row.optional()? else {
+    let mut rows = statement.query([folder.get()])?;
+    let Some(row) = rows.next()? else {
         return Ok(None);
+    };
+    let mut access = AccessList {
+        grants: Vec::new(),
+        public: role(row, 0)?,
+        inherits: row.get::<_, Option<i64>>(1)?.and_then(NodeId::new),
     };
     let mut statement = db.prepare_cached(ACCESS_GRANTS)?;
     let mut rows = statement.query([folder.get()])?;
-    let mut grants = Vec::new();
     while let Some(row) = rows.next()? {
         let grantee = match text(row, 0)? {
             "user" => Grantee::User(number(row, 1, UserId::new)?),
             "group" => Grantee::Group(number(row, 1, GroupId::new)?),
             other => return Err(damaged(format!("access for a '{other}'"))),
         };
-        let (kind, id) = permissions::columns(grantee);
-        grants.push((kind, id, row.get(2)?));
+        let role = number(row, 2, SpaceRole::of_number)?;
+        access.grants.push((grantee, role));
     }
-    Ok(Some((public, inherits, grants)))
+    Ok(Some(access))
+}
+
+/// The access list of a folder as the log has it.
+pub(super) fn logged(access: &AccessList) -> impl Serialize {
+    let grants = access.grants.iter().map(|&(grantee, role)| {
+        let (kind, id) = permissions::columns(grantee);
+        (kind, id, role.number())
+    });
+    (
+        access.public.map(SpaceRole::number),
+        access.inherits.map(NodeId::get),
+        grants.collect::<Vec<_>>(),
+    )
 }
 
 /// Replaces the access list of a folder.
@@ -723,6 +755,7 @@ fn bury_children(db: &Connection, dying: &Dying, max: usize) -> Result<usize, St
     for (id, kind) in &children {
         let row = params![id, dying.at, dying.by];
         db.prepare_cached(BURY)?.execute(row)?;
+        search::remove(db, *id)?;
         if kind != NodeKind::File.name() {
             db.prepare_cached(BEGIN_DYING)?.execute(row)?;
         }

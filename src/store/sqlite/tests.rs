@@ -2,6 +2,7 @@
 //!
 //! What it shares with every store is in `store::contract`.
 
+mod search;
 mod spaces;
 
 use super::known::Known;
@@ -798,9 +799,9 @@ fn a_page_is_found_by_its_title_and_a_file_knows_where_it_lies() {
     let client = Client::admin(&store);
     let db = place.foreign();
     db.execute_batch(
-        "INSERT INTO node (id, uuid, kind, parent, name, revision, created_at, created_by)
-         VALUES (10, 'u10', 'page', 1, 'My first page', 1, 0, 1), (11, 'u11', 'page', 10, 'B', 1, 0, 1),
-                (12, 'u12', 'folder', 11, 'C', 1, 0, 1), (13, 'u13', 'space', NULL, 'S', 1, 0, 1);
+        "INSERT INTO node (id, uuid, kind, parent, name, revision, created_at, created_by, changed_at, changed_by)
+         VALUES (10, 'u10', 'page', 1, 'My first page', 1, 0, 1, 0, 1), (11, 'u11', 'page', 10, 'B', 1, 0, 1, 0, 1),
+                (12, 'u12', 'folder', 11, 'C', 1, 0, 1, 0, 1), (13, 'u13', 'space', NULL, 'S', 1, 0, 1, 0, 1);
          UPDATE sequence SET next = 20 WHERE kind = 'node'",
     )
     .unwrap();
@@ -952,13 +953,13 @@ fn meddled(sql: &str) -> Place {
 
 #[test]
 fn a_newer_database_is_left_to_a_newer_propstore() {
-    let error = refused_open(&meddled("PRAGMA user_version = 5"));
+    let error = refused_open(&meddled("PRAGMA user_version = 6"));
     assert!(
         matches!(
             error,
             OpenError::Newer {
-                found: 5,
-                known: 4,
+                found: 6,
+                known: 5,
                 ..
             }
         ),
@@ -968,11 +969,11 @@ fn a_newer_database_is_left_to_a_newer_propstore() {
 
 #[test]
 fn an_older_database_is_left_to_the_propstore_that_made_it() {
-    let error = refused_open(&meddled("PRAGMA user_version = 3"));
+    let error = refused_open(&meddled("PRAGMA user_version = 4"));
     assert!(
         error
             .to_string()
-            .contains("has format 3, and this propstore reads only format 4"),
+            .contains("has format 4, and this propstore reads only format 5"),
         "{error}"
     );
 }
