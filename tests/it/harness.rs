@@ -199,6 +199,11 @@ impl Server {
         } else {
             format!("{API}{path}")
         };
+        self.exactly(method, target)
+    }
+
+    /// A request as `admin` for just this path, of whatever dialect it is.
+    pub(crate) fn exactly(&self, method: &str, target: impl Into<String>) -> Call<'_> {
         let request = Request::new(method, target)
             .field("Host", self.address.to_string())
             .field("Authorization", basic("admin", PASSWORD));

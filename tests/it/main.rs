@@ -25,6 +25,8 @@ mod harness;
 #[cfg(test)]
 mod links;
 #[cfg(test)]
+mod luminus;
+#[cfg(test)]
 mod names;
 #[cfg(test)]
 mod pages;
@@ -35,7 +37,11 @@ mod raw;
 #[cfg(test)]
 mod redu;
 #[cfg(test)]
+mod schemas;
+#[cfg(test)]
 mod school;
+#[cfg(test)]
+mod search;
 #[cfg(test)]
 mod single;
 #[cfg(test)]

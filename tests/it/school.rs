@@ -1,7 +1,8 @@
 //! A space with people in it, and what the tests say there over and over.
 
-use crate::harness::{Answer, Call, Server, basic, percent};
+use crate::harness::{Answer, Call, Node, Server, basic, percent};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 
 /// The password of everybody but `admin`.
@@ -61,13 +62,59 @@ impl School {
 
     /// A request as somebody; `nobody` shows no credentials, `bad` shows bad ones.
     pub(crate) fn by(&self, login: &str, method: &str, path: impl Display) -> Call<'_> {
-        let call = self.server.request(method, path);
-        match login {
-            "admin" => call,
-            "nobody" => call.anonymous(),
-            "bad" => call.anonymous().field("Authorization", "OAuth nonsense"),
-            login => call.user(login, WORD),
+        signed(self.server.request(method, path), login)
+    }
+
+    /// A request of the LumiNUS dialect by somebody; what it asks for stands behind `/files`.
+    pub(crate) fn luminus(&self, login: &str, method: &str, rest: impl Display) -> Call<'_> {
+        let call = self.server.exactly(method, format!("/files{rest}"));
+        signed(call, login)
+    }
+
+    /// A search by somebody in what lies below a folder or space; the query is empty or begins with `?`.
+    pub(crate) fn search(&self, login: &str, top: &str, query: &str) -> Call<'_> {
+        self.luminus(login, "GET", format!("/{top}/search{query}"))
+    }
+
+    /// The name that a folder, file, space or user has in the LumiNUS dialect, given as `folders/7` or `users/tutor`.
+    pub(crate) fn uuid(&self, what: impl Display) -> String {
+        let shown = self.server.get(format!("/api/{what}")).gives(200).json();
+        shown["uuid"].as_str().unwrap().to_owned()
+    }
+
+    /// The same of a folder that `admin` makes in the first one.
+    pub(crate) fn folder_uuid(&self, name: &str) -> (i64, String) {
+        let folder = self.folder(self.root, name);
+        (folder, self.uuid(format!("folders/{folder}")))
+    }
+
+    /// Makes a group with these members: its name in the LumiNUS dialect.
+    pub(crate) fn group(&self, name: &str, members: &[&str]) -> String {
+        let path = format!("/api/spaces/{}/groups", self.space);
+        let body = json!({"group": {"name": name, "members": members}});
+        let made = self.server.post(path).json(&body).gives(201).json();
+        made["uuid"].as_str().unwrap().to_owned()
+    }
+
+    /// The etags of the settings of a folder or a file, given as `pages/7` or `files/8`, by name.
+    pub(crate) fn etags(&self, node: impl Display) -> BTreeMap<String, String> {
+        let list = self.server.get(format!("/{node}/properties"));
+        let list = list.gives(200).xml();
+        let block = |block: &&Node| {
+            let name = block.attr("name").strip_prefix("luminus.")?;
+            Some((name.to_owned(), block.attr("etag").to_owned()))
+        };
+        list.all("property").iter().filter_map(block).collect()
+    }
+
+    /// The text of a setting, if it is set.
+    pub(crate) fn setting(&self, node: impl Display, setting: &str) -> Option<String> {
+        let path = format!("/{node}/properties/luminus.{setting}");
+        let answer = self.server.get(path).send();
+        if answer.status == 404 {
+            return None;
         }
+        Some(answer.is(200).text().to_owned())
     }
 
     /// A GET as somebody.
@@ -124,6 +171,15 @@ impl School {
         let call = self.server.get("/users/authenticate").anonymous();
         let call = call.field("Authorization", basic(login, WORD));
         call.gives(200).text().to_owned()
+    }
+}
+
+fn signed<'a>(call: Call<'a>, login: &str) -> Call<'a> {
+    match login {
+        "admin" => call,
+        "nobody" => call.anonymous(),
+        "bad" => call.anonymous().field("Authorization", "OAuth nonsense"),
+        login => call.user(login, WORD),
     }
 }
 
