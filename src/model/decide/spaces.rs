@@ -145,7 +145,7 @@ impl Decision<'_> {
                 return Err(Refusal::RepeatedGrantee(*grantee));
             }
         }
-        // To follow a list is to give what it gives.
+        // To follow a list is to give what it gives, and to have none is to follow the next one above.
         may_give(*highest)?;
         if was.as_ref() == access.map(AccessList::sorted).as_ref() {
             return Ok(Done::Unchanged);

@@ -1122,6 +1122,22 @@ fn an_access_list_names_only_those_who_are_there_and_no_role_above_the_own() {
             assert_eq!(give(&admin.clone(), &grants, None), refused);
         }
         let above = |role| Err(Refusal::RoleAboveOwn(role));
+        // To give up a list gives what the next one above gives.
+        let inner = course.folder(folder);
+        let own = access(&[], None, None);
+        assert_eq!(admin.try_edit(inner, own), Ok(Done::AccessSet));
+        for (list, outcome) in [
+            (access(&[], OWNER, None), above(SpaceRole::Owner)),
+            (
+                access(&[(ann, SpaceRole::Teacher)], None, None),
+                Ok(Done::AccessSet),
+            ),
+        ] {
+            assert_eq!(admin.try_edit(folder, list), Ok(Done::AccessSet));
+            assert_eq!(teacher.try_edit(inner, Edit::SetAccess(None)), outcome);
+        }
+        let out = Edit::SetAccess(None);
+        assert_eq!(admin.try_edit(folder, out), Ok(Done::AccessSet));
         let (done, own) = (Ok(Done::AccessSet), SpaceRole::Teacher);
         assert_eq!(give(&teacher, &[(ann, own)], Some(own)), done);
         for role in [SpaceRole::Administrator, SpaceRole::Owner] {

@@ -140,8 +140,8 @@ impl State {
         }
         let source = sure(source(self, folder, access));
         let highest = match source {
-            // What the folder's own list gives is said by the change itself, and to give it up gives nothing.
-            Source::Folder(from) if from != folder && access.is_some() => {
+            // What the folder's own list gives is said by the change itself.
+            Source::Folder(from) if from != folder => {
                 let list = self.nodes.get(&from).and_then(|node| node.access.as_ref());
                 list.and_then(AccessList::highest)
             }

@@ -587,8 +587,8 @@ pub(super) fn found_access(
     }
     let source = source(&Tree(db), folder, access)?;
     let highest = match source {
-        // What the folder's own list gives is said by the change itself, and to give it up gives nothing.
-        Source::Folder(from) if from != folder && access.is_some() => {
+        // What the folder's own list gives is said by the change itself.
+        Source::Folder(from) if from != folder => {
             let mut statement = db.prepare_cached(HIGHEST)?;
             let mut rows = statement.query([from.get()])?;
             match rows.next()? {
