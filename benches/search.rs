@@ -3,7 +3,8 @@
 //! `cargo bench --bench search [FILTER]`. All runs in one process, on a file in the temporary folder.
 //!
 //! - `rare`: a word that five names have, in all of the space; `bare` asks FTS5 alone for the same rows.
-//! - `common`: a word that all names have, in all of the space and in one folder with 100 files.
+//! - `common`: a word that all names have, in all of the space, in one folder with 100 files, and in another space with 1,200
+//!   folders.
 //! - `everything`: no word, in that folder.
 //! - `status`: closes and opens 1,000 folders, and reads them all for the answer; it waits for the disk.
 
@@ -11,8 +12,9 @@ use bytes::Bytes;
 use criterion::Criterion;
 use propstore::auth::Hasher;
 use propstore::model::{
-    AddFile, Batch, Caller, Change, Content, Details, Done, Edit, Meaning, MediaType, NewNode,
-    NewSpace, NodeId, Outcome, Principal, ResourceId, Set, Setting, Timestamp, TreeSearch, UserId,
+    AddFile, Batch, Caller, Change, Comments, Content, Details, Done, Edit, Meaning, MediaType,
+    NewNode, NewSpace, NodeId, Outcome, Principal, ResourceId, Set, Setting, Timestamp, TreeSearch,
+    UserId,
 };
 use propstore::store::{Setup, Sqlite, SqliteOptions, Store};
 use rusqlite::Connection;
@@ -32,6 +34,9 @@ const FILES: usize = 199;
 
 /// Files in the folder beside them.
 const FEW_FILES: usize = 100;
+
+/// Folders in another space, which all have the word, too.
+const BESIDE: usize = 1200;
 
 /// What all names have, and what five have.
 const COMMON: &str = "lecture";
@@ -75,11 +80,12 @@ fn main() -> Result<()> {
             Some(COMMON),
             FOLDERS * FILES + FEW_FILES,
         ),
+        ("common/space beside", course.beside, Some(COMMON), BESIDE),
     ] {
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 let found = sure(bench.search(top, text));
-                assert_eq!(found.files.len(), count);
+                assert_eq!(found.files.len() + found.folders.len(), count);
                 found
             });
         });
@@ -122,6 +128,7 @@ struct Course {
     space: NodeId,
     folders: Vec<NodeId>,
     few: NodeId,
+    beside: NodeId,
 }
 
 impl Bench<'_> {
@@ -147,13 +154,22 @@ impl Bench<'_> {
         Ok(made)
     }
 
-    fn fill(&self) -> Result<Course> {
+    /// A space and its first folder.
+    fn add_space(&self) -> Result<[NodeId; 2]> {
         let uuids = [Uuid::new_v4(), Uuid::new_v4()];
         let space = NewSpace::named("Biology".parse()?, uuids).ok_or("no space")?;
         let made = self.make(ResourceId::Site, vec![Edit::AddSpace(space)])?;
-        let &[space, root] = made.as_slice() else {
-            return Err("a space has a folder".into());
-        };
+        made.try_into().map_err(|_| "a space has a folder".into())
+    }
+
+    fn fill(&self) -> Result<Course> {
+        let [space, root] = self.add_space()?;
+        let [beside, other] = self.add_space()?;
+        let lectures = (0..BESIDE).map(|number| {
+            let node = new_node(&format!("{COMMON} {number}"))?;
+            Ok(Edit::AddFolder(node))
+        });
+        self.make(ResourceId::Node(other), lectures.collect::<Result<_>>()?)?;
         let folders = (0..=FOLDERS).map(|number| {
             let node = new_node(&format!("Week {number}"))?;
             Ok(Edit::AddFolder(node))
@@ -169,6 +185,7 @@ impl Bench<'_> {
             space,
             folders,
             few,
+            beside,
         })
     }
 
@@ -198,7 +215,11 @@ impl Bench<'_> {
 
     fn search(&self, top: NodeId, text: Option<&str>) -> Result<Details> {
         let text = text.map(str::to_owned);
-        let search = TreeSearch { top, text };
+        let search = TreeSearch {
+            top,
+            text,
+            comments: Comments::Whether,
+        };
         let found = self.store.search(&self.caller(), search);
         Ok(black_box(self.runtime.block_on(found)?))
     }
@@ -216,7 +237,9 @@ impl Bench<'_> {
             }),
         };
         self.write(folders.iter().map(change).collect())?;
-        let details = self.store.details(&self.caller(), folders.to_vec());
+        let details = self
+            .store
+            .details(&self.caller(), folders.to_vec(), Comments::Whether);
         Ok(self.runtime.block_on(details)?)
     }
 }

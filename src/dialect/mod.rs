@@ -391,12 +391,32 @@ pub enum Call {
         /// Says them.
         reply: Reply<Entries>,
     },
+    /// About folders and files in detail.
+    Detailed(Detailed),
+    /// For a file that is shown to whoever has a link; the reply looks at the link.
+    Linked {
+        /// Which.
+        id: NodeId,
+        /// Says it.
+        reply: Reply<Shown>,
+    },
+}
+
+/// What to ask about folders and files in detail, and how to say the answer.
+pub enum Detailed {
     /// What names in other systems mean.
     Named {
         /// The names.
         uuids: Uuids,
         /// Goes on.
         reply: Reply<Named>,
+    },
+    /// For folders with all that is known of them, for whoever asks.
+    Details {
+        /// Which.
+        ids: Vec<NodeId>,
+        /// Says them.
+        reply: Reply<Details>,
     },
     /// For folders that have just been written, with all that is known of them: for the sake of the write, since whoever
     /// made it may have given up the right to see them.
@@ -412,13 +432,6 @@ pub enum Call {
         search: TreeSearch,
         /// Says them.
         reply: Reply<Details>,
-    },
-    /// For a file that is shown to whoever has a link; the reply looks at the link.
-    Linked {
-        /// Which.
-        id: NodeId,
-        /// Says it.
-        reply: Reply<Shown>,
     },
 }
 
@@ -577,9 +590,7 @@ impl std::fmt::Debug for Call {
             Call::Locate { .. } => "Locate",
             Call::Entry { .. } => "Entry",
             Call::Entries { .. } => "Entries",
-            Call::Named { .. } => "Named",
-            Call::Written { .. } => "Written",
-            Call::Search { .. } => "Search",
+            Call::Detailed(_) => "Detailed",
             Call::Linked { .. } => "Linked",
         })
     }

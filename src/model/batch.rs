@@ -596,6 +596,9 @@ pub enum Refusal {
         /// How many files there are.
         files: usize,
     },
+    /// What people have written at length is too much for one answer.
+    #[error("the paths, settings and comments in it are too long for one answer: ask for less")]
+    LongAnswer,
     /// Another group has this name.
     #[error("a group '{0}' exists")]
     GroupNameTaken(String),

@@ -2,8 +2,8 @@
 //! (`luminus.md` §2, §5).
 
 use super::{
-    Content, Entry, GroupId, Meaning, NodeId, NodeKind, NodeName, Property, Setting, SpaceRole,
-    Timestamp, UserId, Users, search_form,
+    Content, Entry, GroupId, Meaning, NodeId, NodeKind, NodeName, Property, Refusal, Setting,
+    SpaceRole, Timestamp, UserId, Users, search_form,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,6 +14,9 @@ pub const SEARCH_CHARS_MIN: usize = 3;
 
 /// The most characters that can be searched for.
 pub const SEARCH_CHARS_MAX: usize = 1000;
+
+/// The most bytes that one answer has of what people write at length: paths, settings and comments.
+pub const DETAILS_BYTES_MAX: u64 = 64 << 20;
 
 /// A folder or a file, with all that is known of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +35,9 @@ pub struct Detail {
     pub is_active: bool,
     /// The properties that are settings, by name.
     pub settings: Vec<Property>,
-    /// The comments that the one who asks may see, oldest first. Those on folders are none.
+    /// Whether the one who asks may see a comment on it. On folders there are none.
+    pub has_comments: bool,
+    /// The comments that the one who asks may see, oldest first, if they were asked for.
     pub comments: Vec<Comment>,
 }
 
@@ -79,17 +84,26 @@ impl Detail {
         }
     }
 
-    /// Whether a search for this text, in the form that it is searched for, finds it. What its maker is called counts,
-    /// too.
+    /// Whether a search for this text, in the form that it is searched for, finds it by what a link says of itself.
     #[must_use]
-    pub fn matches(&self, text: &str, users: &Users) -> bool {
-        let has = |field: &str| search_form(field).contains(text);
-        let maker = users.get(&self.entry.created_by);
-        let is_link = self.entry.file.as_ref().is_some_and(|file| file.is_link);
-        has(self.entry.name.as_str())
-            || maker.is_some_and(|maker| has(maker.display_name()))
-            || (is_link && (has(&self.text(Setting::Url)) || has(&self.text(Setting::Description))))
+    pub fn link_matches(&self, text: &str) -> bool {
+        let has = |setting| contains(&self.text(setting), text);
+        self.entry.is_link() && (has(Setting::Url) || has(Setting::Description))
     }
+
+    /// How many bytes of what people write at length an answer has of it, without comments.
+    fn bytes(&self) -> u64 {
+        let path = self.above.path.iter();
+        let path = path.map(|name| name.as_str().len() as u64 + 1);
+        let values = self.settings.iter().map(|property| property.content.size);
+        path.chain(values).fold(0, u64::saturating_add)
+    }
+}
+
+/// Whether a text, in the form in which it is searched for, stands in a field.
+#[must_use]
+pub fn contains(field: &str, text: &str) -> bool {
+    search_form(field).contains(text)
 }
 
 /// Folders and files, and everybody who is named there.
@@ -101,9 +115,43 @@ pub struct Details {
     pub files: Vec<Detail>,
     /// Everybody.
     pub users: Users,
+    /// How many of [`DETAILS_BYTES_MAX`] are taken.
+    bytes: u64,
 }
 
 impl Details {
+    /// How many of [`DETAILS_BYTES_MAX`] are taken.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Counts so many bytes of a comment that goes into the answer.
+    ///
+    /// # Errors
+    /// [`Refusal::LongAnswer`] if that is too much for one.
+    pub fn spend(&mut self, bytes: u64) -> Result<(), Refusal> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes > DETAILS_BYTES_MAX {
+            return Err(Refusal::LongAnswer);
+        }
+        Ok(())
+    }
+
+    /// Takes a folder or a file into the answer.
+    ///
+    /// # Errors
+    /// As [`Details::spend`].
+    pub fn take(&mut self, detail: Detail) -> Result<(), Refusal> {
+        self.spend(detail.bytes())?;
+        match detail.entry.kind {
+            NodeKind::File => self.files.push(detail),
+            NodeKind::Folder => self.folders.push(detail),
+            NodeKind::Page | NodeKind::Space => {}
+        }
+        Ok(())
+    }
+
     /// Brings both lists into the order of a search: by name as a search sees it, then by number.
     pub fn sort(&mut self) {
         for details in [&mut self.folders, &mut self.files] {
@@ -122,6 +170,17 @@ pub struct TreeSearch {
     pub top: NodeId,
     /// What to look for, in the form of [`search_form`]; `None`: everything.
     pub text: Option<String>,
+    /// Whether comments are asked for.
+    pub comments: Comments,
+}
+
+/// What an answer tells of comments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comments {
+    /// Whether there are any.
+    Whether,
+    /// All of them.
+    All,
 }
 
 /// Whether the one with this role sees a property of a file that is a comment: what is not published is for tutors and
@@ -158,4 +217,18 @@ pub struct Named {
     pub users: HashMap<Uuid, UserId>,
     /// Groups.
     pub groups: HashMap<Uuid, GroupId>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_has_no_more_of_what_people_write_at_length_than_it_may_have() {
+        let mut details = Details::default();
+        details.spend(DETAILS_BYTES_MAX - 1).unwrap();
+        details.spend(1).unwrap();
+        assert_eq!(details.spend(1), Err(Refusal::LongAnswer));
+        assert_eq!(details.spend(u64::MAX), Err(Refusal::LongAnswer));
+    }
 }

@@ -24,8 +24,8 @@ pub use batch::{
 pub use content::{Body, Charset, Content, MEDIA_TYPE_BYTES_MAX, MediaType};
 pub use decide::{Found, NextIds, Snapshot, decide};
 pub use detail::{
-    Above, Comment, Detail, Details, Named, SEARCH_CHARS_MAX, SEARCH_CHARS_MIN, TreeSearch, Uuids,
-    shows_comment,
+    Above, Comment, Comments, DETAILS_BYTES_MAX, Detail, Details, Named, SEARCH_CHARS_MAX,
+    SEARCH_CHARS_MIN, TreeSearch, Uuids, contains, shows_comment,
 };
 pub use etag::{Etag, Revision, Timestamp};
 pub use fold::search_form;

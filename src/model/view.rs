@@ -277,6 +277,12 @@ pub struct FileEntry {
 }
 
 impl Entry {
+    /// Whether it is a file that is a link.
+    #[must_use]
+    pub fn is_link(&self) -> bool {
+        self.file.as_ref().is_some_and(|file| file.is_link)
+    }
+
     /// The folder that it lies in, if it lies in one.
     #[must_use]
     pub fn folder(&self) -> Option<NodeId> {

@@ -5,14 +5,14 @@ use super::{AddUserError, Connection, Service, add_user};
 use crate::auth::{self, HashError};
 use crate::config::Addresses;
 use crate::dialect::{
-    BodyPlan, Call, Context, Dialect, IssuedToken, Need, NewUser, Next, Payload, People, Plan,
-    Reply, Shown,
+    BodyPlan, Call, Context, Detailed, Dialect, IssuedToken, Need, NewUser, Next, Payload, People,
+    Plan, Reply, Shown,
 };
 use crate::fault::Fault;
 use crate::http::{Answer, AnswerBody, Head};
 use crate::model::{
-    Address, Body, Caller, Content, Details, Entries, NodeId, Place, Principal, Right, Rights,
-    Timestamp, User, UserId,
+    Address, Body, Caller, Comments, Content, Details, Entries, NodeId, Place, Principal, Right,
+    Rights, Timestamp, User, UserId,
 };
 use crate::store::{NewGroup, NewToken, StoreError};
 use bytes::{Bytes, BytesMut};
@@ -236,20 +236,7 @@ impl Exchange<'_> {
                 let much = entries.entries.len() >= OFFLOAD_PROPERTIES;
                 offload(much, self.number, move || reply(entries)).await
             }
-            Call::Named { uuids, reply } => {
-                let named = self.told(store.named(uuids).await)?;
-                let much = named.nodes.len() >= OFFLOAD_PROPERTIES;
-                offload(much, self.number, move || reply(named)).await
-            }
-            Call::Written { ids, reply } => {
-                let who = Principal::with_key(Arc::clone(&self.service.admin));
-                let details = self.told(store.details(&Caller { who, at }, ids).await)?;
-                self.told_in_detail(details, reply).await
-            }
-            Call::Search { search, reply } => {
-                let details = self.told(store.search(caller, search).await)?;
-                self.told_in_detail(details, reply).await
-            }
+            Call::Detailed(detailed) => self.step_in_detail(detailed, caller).await,
             Call::Linked { id, reply } => {
                 // What is asked for is shown for the sake of the link, not of who has it.
                 let who = Principal::with_key(Arc::clone(&self.service.admin));
@@ -258,8 +245,37 @@ impl Exchange<'_> {
         }
     }
 
+    async fn step_in_detail(&self, detailed: Detailed, caller: &Caller) -> Result<Next, Fault> {
+        let (store, at) = (&self.service.store, caller.at);
+        match detailed {
+            Detailed::Named { uuids, reply } => {
+                let named = self.told(store.named(uuids).await)?;
+                let much = named.nodes.len() >= OFFLOAD_PROPERTIES;
+                offload(much, self.number, move || reply(named)).await
+            }
+            Detailed::Details { ids, reply } => {
+                let details = self.told(store.details(caller, ids, Comments::Whether).await)?;
+                self.told_in_detail(details, reply).await
+            }
+            Detailed::Written { ids, reply } => {
+                let who = Principal::with_key(Arc::clone(&self.service.admin));
+                let details = self.told(
+                    store
+                        .details(&Caller { who, at }, ids, Comments::Whether)
+                        .await,
+                )?;
+                self.told_in_detail(details, reply).await
+            }
+            Detailed::Search { search, reply } => {
+                let details = self.told(store.search(caller, search).await)?;
+                self.told_in_detail(details, reply).await
+            }
+        }
+    }
+
     async fn told_in_detail(&self, details: Details, reply: Reply<Details>) -> Result<Next, Fault> {
-        let much = details.folders.len() + details.files.len() >= OFFLOAD_PROPERTIES;
+        let much = details.folders.len() + details.files.len() >= OFFLOAD_PROPERTIES
+            || details.bytes() >= OFFLOAD_BYTES as u64;
         offload(much, self.number, move || reply(details)).await
     }
 

@@ -10,7 +10,7 @@ use super::{
     Account, CHUNK_BYTES, NewAccount, NewGroup, NewToken, Setup, Store, StoreError, Ticket, folded,
 };
 use crate::model::{
-    Access, AccessList, Address, Batch, Body, Caller, Change, Content, ContentId,
+    Access, AccessList, Address, Batch, Body, Caller, Change, Comments, Content, ContentId,
     DESCRIPTION_PROPERTY, Details, Done, Edit, Entries, File, FileHistory, FileView, Found,
     FoundPage, Grant, Grantee, Ground, Group, GroupId, Language, ListQuery, Listing, MediaType,
     Member, Named, NewNode, NextIds, Node, NodeId, NodeKind, NodeName, Outcome, Page, PageGround,
@@ -1058,8 +1058,8 @@ impl Store for Memory {
         self.answer(|state| Ok(state.named(&uuids)))
     }
 
-    fn details(&self, caller: &Caller, ids: Vec<NodeId>) -> Ticket<Details> {
-        self.answer(|state| state.details(caller, &ids))
+    fn details(&self, caller: &Caller, ids: Vec<NodeId>, comments: Comments) -> Ticket<Details> {
+        self.answer(|state| state.details(caller, &ids, comments))
     }
 
     fn search(&self, caller: &Caller, search: TreeSearch) -> Ticket<Details> {

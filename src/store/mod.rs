@@ -12,11 +12,11 @@ pub use memory::Memory;
 pub use sqlite::{OpenError, Sqlite, SqliteOptions};
 
 use crate::model::{
-    Access, Address, Batch, Caller, ContentId, Details, Entries, File, FileHistory, FileView,
-    FoundPage, Group, GroupId, Language, ListQuery, Listing, Member, NameFilter, Named, NodeId,
-    NodeKind, Outcome, PageSearch, PageView, Permissions, Place, Principal, Property, PropertyKey,
-    PropertyName, Refusal, ResourceId, Revision, Role, SHOWN_BYTES, Timestamp, TreeSearch, User,
-    UserChange, UserId, Uuids,
+    Access, Address, Batch, Caller, Comments, ContentId, Details, Entries, File, FileHistory,
+    FileView, FoundPage, Group, GroupId, Language, ListQuery, Listing, Member, NameFilter, Named,
+    NodeId, NodeKind, Outcome, PageSearch, PageView, Permissions, Place, Principal, Property,
+    PropertyKey, PropertyName, Refusal, ResourceId, Revision, Role, SHOWN_BYTES, Timestamp,
+    TreeSearch, User, UserChange, UserId, Uuids,
 };
 use bytes::Bytes;
 use std::error::Error;
@@ -94,12 +94,14 @@ pub trait Store: Send + Sync {
     /// What names in other systems mean. A node may have been deleted.
     fn named(&self, uuids: Uuids) -> Ticket<Named>;
 
-    /// Folders and files inside of spaces with all that is known of them, each list in the order of the numbers.
-    /// [`Refusal::NoSuchFolder`] if one of them is not there, [`Refusal::Denied`] if the principal may not see it.
-    fn details(&self, caller: &Caller, ids: Vec<NodeId>) -> Ticket<Details>;
+    /// Folders and files inside of spaces with all that is known of them, in the order in which they are asked for.
+    /// [`Refusal::NoSuchFolder`] if one of them is not there; else [`Refusal::Denied`] if the principal may not see one;
+    /// [`Refusal::LongAnswer`] if that is too much for one answer.
+    fn details(&self, caller: &Caller, ids: Vec<NodeId>, comments: Comments) -> Ticket<Details>;
 
     /// What lies below a folder or a space, has a text, and is visible to the principal, in the order of
-    /// [`Details::sort`]. [`Refusal::NoSuchFolder`] if there is no such folder or space.
+    /// [`Details::sort`]. [`Refusal::NoSuchFolder`] if there is no such folder or space, [`Refusal::LongAnswer`] if that is too
+    /// much for one answer.
     fn search(&self, caller: &Caller, search: TreeSearch) -> Ticket<Details>;
 
     /// The secret with which links are signed: made with the store, and the same ever after.

@@ -1770,6 +1770,35 @@ fn a_patch_touches_no_folder_below() {
 }
 
 #[test]
+fn what_is_too_long_for_an_answer_is_refused_and_not_done_first() {
+    let school = School::new(&["tutor"]);
+    let mut deep = school.root;
+    for _ in 0..250 {
+        deep = school.folder(deep, &"\u{1F4C1}".repeat(500));
+    }
+    // Each is told with the path of 500,000 bytes to it.
+    let ids: Vec<String> = (0..140)
+        .map(|number| {
+            let folder = school.folder(deep, &format!("f{number}"));
+            school.uuid(format!("folders/{folder}"))
+        })
+        .collect();
+    let patch = |ids: &[String], open: bool| {
+        let body = json!({"folderIds": ids, "open": open});
+        school.luminus("tutor", "PATCH", "/status").json(&body)
+    };
+    let root = school.uuid(format!("folders/{}", school.root));
+    for call in [patch(&ids, false), school.search("tutor", &root, "")] {
+        let refused = call.gives(400).text().to_owned();
+        assert!(refused.contains("too long for one answer"), "{refused}");
+    }
+    let half = patch(&ids[..70], true).gives(200).json();
+    let mut told = half["folders"].as_array().unwrap().iter();
+    assert!(told.all(|folder| folder["isActive"] == true));
+    assert_eq!(half["lastUpdatedDate"], half["createdDate"]);
+}
+
+#[test]
 fn ten_thousand_folders_are_closed_by_one_patch_and_found() {
     let school = School::new(&["tutor"]);
     let (outer, outer_id) = school.folder_uuid("outer");

@@ -9,12 +9,13 @@ use super::request::{self, AccessAsked, AccessWish, Status, Update};
 use super::response;
 use super::route::Route;
 use crate::dialect::sign_in::first_that_is_there;
-use crate::dialect::{BodyPlan, Call, Context, Finish, Need, Next, Plan};
+use crate::dialect::{BodyPlan, Call, Context, Detailed, Finish, Need, Next, Plan};
 use crate::fault::Fault;
 use crate::http::{Answer, Head};
 use crate::model::{
-    AccessList, Address, Batch, Change, Details, Edit, Grantee, Meaning, Named, NodeId, NodeKind,
-    Refusal, ResourceId, Right, Set, Setting, SpaceRole, TreeSearch, Uuids,
+    AccessList, Address, Batch, Change, Denied, Detail, Details, Edit, Grantee, Meaning, Named,
+    NodeId, NodeKind, Refusal, ResourceId, Right, Rights, Set, Setting, SpaceRole, TreeSearch,
+    Uuids,
 };
 use http::StatusCode;
 use std::sync::Arc;
@@ -62,10 +63,10 @@ fn say(body: String) -> Next {
 
 /// Looks names up and goes on.
 fn named(uuids: Uuids, then: impl FnOnce(Named) -> Result<Next, Fault> + Send + 'static) -> Call {
-    Call::Named {
+    Call::Detailed(Detailed::Named {
         uuids,
         reply: Box::new(then),
-    }
+    })
 }
 
 /// The folder of a name.
@@ -86,10 +87,10 @@ fn write(
     told: impl FnOnce(&Details) -> Result<String, Fault> + Send + 'static,
 ) -> Result<Call, Fault> {
     let batch = Batch::new(context.principal.clone(), context.at, changes)?.all_or_nothing();
-    let details = Call::Written {
+    let details = Call::Detailed(Detailed::Written {
         ids,
         reply: Box::new(move |details| Ok(say(told(&details)?))),
-    };
+    });
     Ok(Call::Write {
         batch,
         reply: Box::new(move |outcomes| {
@@ -227,18 +228,43 @@ fn set_status() -> Finish {
         Ok(named(uuids, move |named| {
             let ids = folders.iter().map(|&uuid| folder(&named, uuid));
             let ids: Vec<NodeId> = ids.collect::<Result<_, _>>()?;
-            let mut changes = Vec::with_capacity(ids.len());
-            for &id in &ids {
-                let value = Some(Meaning::Flag(open));
-                changes.push(Change {
-                    resource: ResourceId::Node(id),
-                    edit: set(&context, Setting::Open, value, STATUS_UPDATED)?,
-                });
-            }
-            let told = |details: &Details| Ok(response::folders(details));
-            Ok(Next::Ask(write(&context, changes, ids, told)?))
+            // What the batch would be refused for is found here already: while it is looked for in the transaction that
+            // writes, others wait. And what is too much for an answer is not done first.
+            let asked = ids.clone();
+            let reply = Box::new(move |found: Details| set_all(&context, open, ids, &found));
+            let details = Detailed::Details { ids: asked, reply };
+            Ok(Next::Ask(Call::Detailed(details)))
         }))
     })
+}
+
+/// Sets the status of folders that were found, if that is for the one who asks.
+fn set_all(
+    context: &Context,
+    open: bool,
+    ids: Vec<NodeId>,
+    found: &Details,
+) -> Result<Next, Fault> {
+    let is_staff = |folder: &Detail| folder.role.is_staff();
+    if !found.folders.iter().all(is_staff) {
+        return Err(Refusal::Denied(Box::new(Denied {
+            principal: context.principal.clone(),
+            required: Right::Update,
+            allowed: Rights::NONE,
+            page: None,
+        }))
+        .into());
+    }
+    let mut changes = Vec::with_capacity(ids.len());
+    for &id in &ids {
+        let value = Some(Meaning::Flag(open));
+        changes.push(Change {
+            resource: ResourceId::Node(id),
+            edit: set(context, Setting::Open, value, STATUS_UPDATED)?,
+        });
+    }
+    let told = |details: &Details| Ok(response::folders(details));
+    Ok(Next::Ask(write(context, changes, ids, told)?))
 }
 
 /// `GET /files/{id}/search`
@@ -255,12 +281,16 @@ fn search(id: &str, head: &Head) -> Result<Finish, Fault> {
             let Some(&(top, NodeKind::Folder | NodeKind::Space)) = named.nodes.get(&top) else {
                 return Err(Refusal::NoSuchFolder.into());
             };
-            Ok(Next::Ask(Call::Search {
-                search: TreeSearch { top, text },
+            Ok(Next::Ask(Call::Detailed(Detailed::Search {
+                search: TreeSearch {
+                    top,
+                    text,
+                    comments,
+                },
                 reply: Box::new(move |details| {
                     Ok(say(response::found(&context, &details, comments)))
                 }),
-            }))
+            })))
         }))
     }))
 }

@@ -3,8 +3,8 @@
 use crate::fault::Fault;
 use crate::http::{NotUtf8, Query};
 use crate::model::{
-    FileType, Meaning, NameFault, NodeName, SEARCH_CHARS_MAX, SEARCH_CHARS_MIN, Setting, SpaceRole,
-    Timestamp, moment, search_form,
+    Comments, FileType, Meaning, NameFault, NodeName, SEARCH_CHARS_MAX, SEARCH_CHARS_MIN, Setting,
+    SpaceRole, Timestamp, moment, search_form,
 };
 use serde_json::{Map, Value};
 use std::collections::HashSet;
@@ -366,11 +366,11 @@ pub(super) fn search_text(query: &Query) -> Result<Option<String>, Fault> {
     Ok(Some(search_form(&text)))
 }
 
-/// Whether comments are asked for.
+/// What is asked for of comments.
 ///
 /// # Errors
-/// [`Fault::InvalidField`] if something else is.
-pub(super) fn comments(query: &Query) -> Result<bool, Fault> {
+/// [`Fault::InvalidField`] if something else is asked for.
+pub(super) fn comments(query: &Query) -> Result<Comments, Fault> {
     let asked = parameter(query, "populate")?.unwrap_or_default();
     let mut entities = asked
         .split(',')
@@ -383,5 +383,8 @@ pub(super) fn comments(query: &Query) -> Result<bool, Fault> {
             format!("can only be comment, not '{unknown}'"),
         ));
     }
-    Ok(!asked.trim_matches([',', ' ']).is_empty())
+    Ok(match asked.trim_matches([',', ' ']) {
+        "" => Comments::Whether,
+        _ => Comments::All,
+    })
 }

@@ -2,8 +2,8 @@
 
 use crate::dialect::Context;
 use crate::model::{
-    Comment, Detail, Details, FileEntry, FileType, Meaning, Setting, SpaceRole, Timestamp, User,
-    UserId, Users,
+    Comment, Comments, Detail, Details, FileEntry, FileType, Meaning, Setting, SpaceRole,
+    Timestamp, User, UserId, Users,
 };
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
@@ -38,7 +38,7 @@ pub(super) fn folders(details: &Details) -> String {
 }
 
 /// What a search has found.
-pub(super) fn found(context: &Context, details: &Details, comments: bool) -> String {
+pub(super) fn found(context: &Context, details: &Details, comments: Comments) -> String {
     #[derive(Serialize)]
     struct Told<'a> {
         folders: FolderList<'a>,
@@ -61,7 +61,7 @@ impl Serialize for FolderList<'_> {
 }
 
 /// Files in the same way; perhaps with their comments.
-struct FileList<'a>(&'a Context, &'a Details, bool);
+struct FileList<'a>(&'a Context, &'a Details, Comments);
 
 impl Serialize for FileList<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -263,7 +263,7 @@ impl<'a> File<'a> {
         context: &Context,
         (detail, entry): (&'a Detail, &'a FileEntry),
         users: &'a Users,
-        comments: bool,
+        comments: Comments,
     ) -> Self {
         let Detail { role, .. } = *detail;
         let made = Who::of(users, detail.entry.created_by, detail.entry.created_at);
@@ -279,7 +279,10 @@ impl<'a> File<'a> {
                 let path = context.links.path(&entry.file, context.at);
                 format!("{}{path}", path_of(&context.base))
             }),
-            comments: comments.then(|| detail.comments.iter().map(remark).collect()),
+            comments: match comments {
+                Comments::Whether => None,
+                Comments::All => Some(detail.comments.iter().map(remark).collect()),
+            },
         }
     }
 }
@@ -328,7 +331,7 @@ impl Serialize for File<'_> {
         map.serialize_entry("fileSize", &size)?;
         map.serialize_entry("fileFormat", format(entry))?;
         map.serialize_entry("fileName", if entry.is_link { "" } else { name })?;
-        map.serialize_entry("hasComments", &!detail.comments.is_empty())?;
+        map.serialize_entry("hasComments", &detail.has_comments)?;
         if let Some(stream) = &self.stream {
             map.serialize_entry("streamUrlPath", stream)?;
         }

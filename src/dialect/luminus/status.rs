@@ -90,6 +90,7 @@ fn of_refusal(refusal: &Refusal) -> StatusCode {
         | Refusal::UserNameTaken(_)
         | Refusal::TooManyPages { .. }
         | Refusal::LongPaths { .. }
+        | Refusal::LongAnswer
         | Refusal::GroupNameTaken(_)
         | Refusal::NoSuchGrantee(_)
         | Refusal::PageChanged { .. }

@@ -4,7 +4,7 @@ use super::request::{self, AccessAsked, AccessWish, Status, Update};
 use super::route::Route;
 use crate::fault::Fault;
 use crate::http::Query;
-use crate::model::{FileType, Meaning, Setting, SpaceRole, Timestamp};
+use crate::model::{Comments, FileType, Meaning, Setting, SpaceRole, Timestamp};
 use serde_json::{Value, json};
 
 const ID: &str = "0b6f5a2e-7c0e-4a53-9d0d-2f1f6f4a9b11";
@@ -326,12 +326,12 @@ fn only_comments_can_be_asked_for() {
     let comments =
         |query: &str| request::comments(&Query::parse(query)).map_err(|fault| said(&fault));
     for (query, asked) in [
-        ("", false),
-        ("populate=", false),
-        ("populate=,", false),
-        ("Populate=Comment", true),
-        ("populate=comment,COMMENT", true),
-        ("populate=,comment", true),
+        ("", Comments::Whether),
+        ("populate=", Comments::Whether),
+        ("populate=,", Comments::Whether),
+        ("Populate=Comment", Comments::All),
+        ("populate=comment,COMMENT", Comments::All),
+        ("populate=,comment", Comments::All),
     ] {
         assert_eq!(comments(query), Ok(asked), "{query}");
     }

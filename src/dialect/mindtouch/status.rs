@@ -107,6 +107,7 @@ pub(super) fn of_refusal(refusal: &Refusal, manner: Manner) -> (StatusCode, Stri
                 "The path is too long to be told with each of the {files} files here: ask for them by name or number."
             ),
         ),
+        Refusal::LongAnswer => (StatusCode::BAD_REQUEST, refusal.to_string()),
         Refusal::GroupNameTaken(name) => {
             conflict(format!("A group named '{name}' already exists."))
         }

@@ -117,6 +117,7 @@ fn of_refusal(head: &Head, refusal: &Refusal) -> No {
         | Refusal::FileNameTaken(_)
         | Refusal::TooManyPages { .. }
         | Refusal::LongPaths { .. }
+        | Refusal::LongAnswer
         | Refusal::PageChanged { .. }
         | Refusal::Invalid(_) => no(StatusCode::BAD_REQUEST, refusal.to_string()),
     }

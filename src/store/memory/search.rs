@@ -3,9 +3,9 @@
 use super::spaces::sure;
 use super::{State, StoredNode};
 use crate::model::{
-    Above, Caller, Comment, Detail, Details, Ground, Inside, Named, NodeId, NodeKind, Refusal,
-    ResourceId, Right, SETTING_PREFIX, Setting, TreeSearch, UserId, Uuids, is_comment, rights_on,
-    shows_comment,
+    Above, Caller, Comment, Comments, Detail, Details, Ground, Inside, Named, NodeId, NodeKind,
+    Refusal, ResourceId, Right, SETTING_PREFIX, Setting, TreeSearch, UserId, Uuids, contains,
+    is_comment, rights_on, shows_comment,
 };
 use crate::store::StoreError;
 use std::sync::Arc;
@@ -31,13 +31,24 @@ impl State {
         }
     }
 
-    pub(super) fn details(&self, caller: &Caller, ids: &[NodeId]) -> Result<Details, StoreError> {
+    pub(super) fn details(
+        &self,
+        caller: &Caller,
+        ids: &[NodeId],
+        comments: Comments,
+    ) -> Result<Details, StoreError> {
         let mut details = Details::default();
+        let mut denied = None;
         for &id in ids {
-            let detail = self.detail(caller, id)?;
-            self.tell(&mut details, detail);
+            match self.detail(caller, id, comments) {
+                Ok(detail) => self.tell(&mut details, detail)?,
+                Err(refusal @ Refusal::Denied(_)) => {
+                    denied.get_or_insert(refusal);
+                }
+                Err(refusal) => return Err(refusal.into()),
+            }
         }
-        Ok(details)
+        denied.map_or(Ok(details), |refusal| Err(refusal.into()))
     }
 
     pub(super) fn search(
@@ -55,13 +66,19 @@ impl State {
             if !self.is_below(id, search.top) {
                 continue;
             }
-            let Ok(detail) = self.detail(caller, id) else {
+            let Ok(detail) = self.detail(caller, id, search.comments) else {
                 continue;
             };
-            let users = self.users_of([detail.entry.created_by].iter());
-            let is_meant = |text: &String| detail.matches(text, &users);
+            let maker = self.account(detail.entry.created_by).ok();
+            let is_meant = |text: &String| {
+                let is_named_so =
+                    maker.is_some_and(|maker| contains(maker.user.display_name(), text));
+                contains(detail.entry.name.as_str(), text)
+                    || is_named_so
+                    || detail.link_matches(text)
+            };
             if search.text.as_ref().is_none_or(is_meant) {
-                self.tell(&mut details, detail);
+                self.tell(&mut details, detail)?;
             }
         }
         details.sort();
@@ -80,21 +97,20 @@ impl State {
         false
     }
 
-    fn tell(&self, details: &mut Details, detail: Detail) {
+    fn tell(&self, details: &mut Details, detail: Detail) -> Result<(), Refusal> {
         let comments = detail.comments.iter();
         let named = comments.flat_map(|comment| [comment.made_by, comment.property.modified_by]);
         let named: Vec<UserId> = named
             .chain([detail.entry.created_by, detail.changed_by])
             .collect();
         details.users.extend(self.users_of(named.iter()));
-        match detail.entry.kind {
-            NodeKind::File => details.files.push(detail),
-            NodeKind::Folder => details.folders.push(detail),
-            NodeKind::Page | NodeKind::Space => {}
+        for comment in &detail.comments {
+            details.spend(comment.property.content.size)?;
         }
+        details.take(detail)
     }
 
-    fn detail(&self, caller: &Caller, id: NodeId) -> Result<Detail, Refusal> {
+    fn detail(&self, caller: &Caller, id: NodeId, comments: Comments) -> Result<Detail, Refusal> {
         let node = self.nodes.get(&id).filter(|node| node.space.is_some());
         let node = node.ok_or(Refusal::NoSuchFolder)?;
         let parent = node.parent.ok_or(Refusal::NoSuchFolder)?;
@@ -120,6 +136,7 @@ impl State {
             role,
             is_active: node.settings.is_active(caller.at),
             settings: Vec::new(),
+            has_comments: false,
             comments: Vec::new(),
         };
         for ((resource, name), property) in &self.properties {
@@ -132,14 +149,17 @@ impl State {
             property.content = self.fetched(&property.content);
             if node.kind != NodeKind::File || !is_comment(name.as_str()) {
                 detail.settings.push(property);
-            } else if shows_comment(&property.content, role)
-                && let Some(&(made_by, made_at)) = self.makers.get(&property.id)
-            {
-                detail.comments.push(Comment {
-                    property,
-                    made_at,
-                    made_by,
-                });
+            } else if shows_comment(&property.content, role) {
+                detail.has_comments = true;
+                if comments == Comments::All
+                    && let Some(&(made_by, made_at)) = self.makers.get(&property.id)
+                {
+                    detail.comments.push(Comment {
+                        property,
+                        made_at,
+                        made_by,
+                    });
+                }
             }
         }
         detail.comments.sort_by_key(|comment| comment.property.id);

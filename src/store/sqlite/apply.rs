@@ -140,6 +140,8 @@ struct After {
     changed: BTreeSet<i64>,
     /// Nodes that a search shall find by something else.
     searched: BTreeSet<NodeId>,
+    /// Files that have another description: only that of a link is searched.
+    described: BTreeSet<NodeId>,
 }
 
 impl After {
@@ -148,8 +150,10 @@ impl After {
         if setting != Setting::Comment {
             self.changed.insert(resource.key());
         }
-        if let (Setting::Url | Setting::Description, ResourceId::Node(id)) = (setting, resource) {
-            self.searched.insert(id);
+        match (setting, resource) {
+            (Setting::Url, ResourceId::Node(id)) => drop(self.searched.insert(id)),
+            (Setting::Description, ResourceId::Node(id)) => drop(self.described.insert(id)),
+            _ => {}
         }
     }
 
@@ -158,8 +162,13 @@ impl After {
         for node in self.changed {
             db.prepare_cached(CHANGED)?.execute(params![node, at, by])?;
         }
-        for node in self.searched {
+        for &node in &self.searched {
             search::index(db, node)?;
+        }
+        for &node in self.described.difference(&self.searched) {
+            if spaces::is_link(db, node)? {
+                search::index(db, node)?;
+            }
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use crate::store::StoreError;
 use bytes::Bytes;
 use rusqlite::{Connection, params};
 use std::borrow::Cow;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 /// A row is cut when it has more bytes: so that with its key it fits into one page.
 const ROW_BYTES_MAX: usize = PAGE_BYTES - 292;
@@ -81,27 +81,29 @@ pub(super) fn names_after(
     Ok(Some((text(row, 0)?.to_owned(), names)))
 }
 
-/// The heads of a resource whose names begin so, by name.
-pub(super) fn starting(
+/// Goes through the heads of a resource whose names lie between two others (the first one included), by name, as long as
+/// `take` wants more. One row of them is in memory at a time.
+pub(super) fn between(
     db: &Connection,
     resource: ResourceId,
-    start: &str,
-) -> Result<Vec<Property>, StoreError> {
+    [from, to]: [&str; 2],
+    mut take: impl FnMut(Property) -> Result<ControlFlow<()>, StoreError>,
+) -> Result<(), StoreError> {
     let mut statement = db.prepare_cached(ROWS)?;
-    // No name that begins so comes after this one.
-    let last = format!("{start}{}", char::MAX);
-    let mut rows = statement.query(params![resource.key(), start, last])?;
-    let mut properties = Vec::new();
+    let mut rows = statement.query(params![resource.key(), from, to])?;
     while let Some(row) = rows.next()? {
         let mut heads = Heads::of(text(row, 1)?);
         while let Some(head) = heads.next()? {
-            if head.name.starts_with(start) {
-                let name = property_name(&head.name)?;
-                properties.push(head.property(resource, name, None)?);
+            if !(from..to).contains(&&*head.name) {
+                continue;
+            }
+            let property = head.property(resource, property_name(&head.name)?, None)?;
+            if take(property)?.is_break() {
+                return Ok(());
             }
         }
     }
-    Ok(properties)
+    Ok(())
 }
 
 /// The heads of a resource that a query names, by name; `None` if the resource has more heads than `heads_max`.

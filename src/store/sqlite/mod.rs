@@ -28,10 +28,10 @@ pub use schema::OpenError;
 
 use super::{Account, NewAccount, NewGroup, NewToken, Setup, Store, StoreError, Ticket};
 use crate::model::{
-    Address, Batch, Caller, ContentId, Details, Entries, File, FileHistory, FileView, FoundPage,
-    Group, GroupId, ListQuery, Listing, Named, NodeId, NodeKind, Outcome, PageSearch, PageView,
-    Permissions, Place, Principal, Property, PropertyKey, PropertyName, ResourceId, Revision,
-    Timestamp, TreeSearch, User, UserChange, UserId, Uuids,
+    Address, Batch, Caller, Comments, ContentId, Details, Entries, File, FileHistory, FileView,
+    FoundPage, Group, GroupId, ListQuery, Listing, Named, NodeId, NodeKind, Outcome, PageSearch,
+    PageView, Permissions, Place, Principal, Property, PropertyKey, PropertyName, ResourceId,
+    Revision, Timestamp, TreeSearch, User, UserChange, UserId, Uuids,
 };
 use bytes::Bytes;
 use known::Known;
@@ -235,10 +235,10 @@ impl Store for Sqlite {
         self.readers.read(move |db| search::named(db, &uuids))
     }
 
-    fn details(&self, caller: &Caller, ids: Vec<NodeId>) -> Ticket<Details> {
+    fn details(&self, caller: &Caller, ids: Vec<NodeId>, comments: Comments) -> Ticket<Details> {
         let (caller, known) = (caller.clone(), self.known.users());
         self.readers
-            .read(move |db| search::details(db, &known, &caller, &ids))
+            .read(move |db| search::details(db, &known, &caller, &ids, comments))
     }
 
     fn search(&self, caller: &Caller, search: TreeSearch) -> Ticket<Details> {

@@ -10,20 +10,31 @@ use super::rows::{self, node_kind, node_name, number, parsed, text, time};
 use super::spaces::{self, LISTED_ENTRY, Tree};
 use super::{heads, permissions};
 use crate::model::{
-    Above, Caller, Comment, Detail, Details, Entry, Ground, Inside, Level, Meaning, Named, NodeId,
-    NodeKind, NodeName, Refusal, ResourceId, Right, SEARCH_CHARS_MIN, SETTING_PREFIX, Setting,
-    SpaceGround, SpaceRole, TreeSearch, UserId, Uuids, is_comment, search_form, shows_comment,
+    Above, Caller, Comment, Comments, Detail, Details, Entry, Ground, Inside, Level, Meaning,
+    Named, NodeId, NodeKind, NodeName, Refusal, ResourceId, Right, SEARCH_CHARS_MIN,
+    SETTING_PREFIX, Setting, SpaceGround, SpaceRole, TreeSearch, UserId, Users, Uuids, contains,
+    search_form, shows_comment,
 };
 use crate::store::StoreError;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::hash_map::Entry as Slot;
 use std::collections::{BTreeSet, HashMap};
+use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// With at most so many hits each of them is looked at; with more, what lies below the top, if that is at most as much.
+/// With at most so many hits each of them is looked at; with more, what lies below the top, if that is at most as much; with
+/// more of both, the same once more with so many times as many.
 const FEW: usize = 1000;
+const MORE: usize = 8;
+
+/// So many characters of a text are looked for in the index: a long text costs it most, and few differ only behind them.
+const INDEXED_CHARS_MAX: usize = 64;
+
+/// The names of comments lie between these, and those of all settings before this one.
+const COMMENT_NAMES: [&str; 2] = ["luminus.comment.", "luminus.comment/"];
+const BEHIND_SETTINGS: &str = "luminus/";
 
 const SEARCHED_NODE: &str =
     "SELECT kind, name FROM node WHERE id = ?1 AND space IS NOT NULL AND deleted_at IS NULL";
@@ -134,18 +145,21 @@ pub(super) fn details(
     known: &KnownUsers,
     caller: &Caller,
     ids: &[NodeId],
+    comments: Comments,
 ) -> Result<Details, StoreError> {
     let mut sight = Sight::new(db, known, caller);
+    let mut hidden = None;
     for &id in ids {
         match sight.look(id)? {
-            Seen::Visible(seen) => sight.tell(*seen)?,
-            Seen::Hidden => {
-                // The place says why.
-                rows::readable_place(db, caller, ResourceId::Node(id))?;
-                return Err(Refusal::NoSuchFolder.into());
-            }
+            Seen::Visible(seen) => sight.tell(*seen, comments, None)?,
+            Seen::Hidden => hidden = hidden.or(Some(id)),
             Seen::Nothing => return Err(Refusal::NoSuchFolder.into()),
         }
+    }
+    if let Some(id) = hidden {
+        // The place says why.
+        rows::readable_place(db, caller, ResourceId::Node(id))?;
+        return Err(Refusal::NoSuchFolder.into());
     }
     Ok(sight.told)
 }
@@ -162,7 +176,7 @@ pub(super) fn search(
     let Some(ground) = place.space.filter(|_| place.kind != Some(NodeKind::File)) else {
         return Err(Refusal::NoSuchFolder.into());
     };
-    let (candidates, filter) = candidates(db, ground.space, search)?;
+    let candidates = candidates(db, ground.space, search)?;
     let mut sight = Sight {
         below: Some((ground.space, top)),
         ..Sight::new(db, known, caller)
@@ -172,35 +186,39 @@ pub(super) fn search(
             continue;
         }
         if let Seen::Visible(seen) = sight.look(id)? {
-            sight.tell_if(*seen, filter)?;
+            sight.tell(*seen, search.comments, search.text.as_deref())?;
         }
     }
     sight.told.sort();
     Ok(sight.told)
 }
 
-/// What can be found, and what has to be looked for in each of it, if that has not been done.
-fn candidates<'a>(
+/// What may be found. Whether it has the text is looked at once more: the index knows only the beginning of a long one, and
+/// passes over some characters.
+fn candidates(
     db: &Connection,
     space: NodeId,
-    search: &'a TreeSearch,
-) -> Result<(BTreeSet<NodeId>, Option<&'a str>), StoreError> {
-    let Some(text) = search.text.as_deref() else {
-        return Ok((below(db, search.top, usize::MAX)?, None));
-    };
+    search: &TreeSearch,
+) -> Result<BTreeSet<NodeId>, StoreError> {
+    let text = search.text.as_deref().unwrap_or_default();
+    let chars = text.chars().take(INDEXED_CHARS_MAX);
+    let text: String = chars.collect();
     // What has become shorter in this form is shorter than all that the index knows.
     if text.chars().count() < SEARCH_CHARS_MIN {
-        return Ok((below(db, search.top, usize::MAX)?, Some(text)));
+        return below(db, search.top, usize::MAX);
     }
-    let hits = hits(db, space, text, FEW + 1)?;
-    if hits.len() <= FEW {
-        return Ok((hits, None));
+    let mut max = FEW;
+    loop {
+        let hits = hits(db, space, &text, max.saturating_add(1))?;
+        if hits.len() <= max {
+            return Ok(hits);
+        }
+        let near = below(db, search.top, max.saturating_add(1))?;
+        if near.len() <= max {
+            return Ok(near);
+        }
+        max = max.saturating_mul(MORE);
     }
-    let near = below(db, search.top, FEW + 1)?;
-    if near.len() <= FEW {
-        return Ok((near, Some(text)));
-    }
-    Ok((self::hits(db, space, text, usize::MAX)?, None))
 }
 
 /// Nodes that have the text, or were made in this space by somebody who is called so; of each kind at most so many.
@@ -284,6 +302,8 @@ struct Sight<'a> {
     /// The space and the folder or space, below which is looked; `None`: anywhere.
     below: Option<(NodeId, NodeId)>,
     folders: HashMap<NodeId, Option<Rc<Folder>>>,
+    /// Who is called as the search has it.
+    called: HashMap<UserId, bool>,
     told: Details,
 }
 
@@ -295,6 +315,7 @@ impl<'a> Sight<'a> {
             caller,
             below: None,
             folders: HashMap::new(),
+            called: HashMap::new(),
             told: Details::default(),
         }
     }
@@ -391,13 +412,13 @@ impl<'a> Sight<'a> {
         })
     }
 
-    /// Tells all that is known of what was seen.
-    fn tell(&mut self, seen: Sighted) -> Result<(), StoreError> {
-        self.tell_if(seen, None)
-    }
-
-    /// The same, if it has a text.
-    fn tell_if(&mut self, seen: Sighted, filter: Option<&str>) -> Result<(), StoreError> {
+    /// Tells all that is known of what was seen, if it has a text.
+    fn tell(
+        &mut self,
+        seen: Sighted,
+        comments: Comments,
+        text: Option<&str>,
+    ) -> Result<(), StoreError> {
         let Sighted {
             mut entry,
             level,
@@ -407,6 +428,15 @@ impl<'a> Sight<'a> {
             above,
         } = seen;
         spaces::judge_download(&mut entry, Some(ground));
+        let maker = entry.created_by;
+        let is_named_so = match text {
+            None => true,
+            Some(text) => contains(entry.name.as_str(), text) || self.is_called(maker, text)?,
+        };
+        // Of what can have it only as a link, the link has to be read.
+        if !is_named_so && !entry.is_link() {
+            return Ok(());
+        }
         let mut detail = Detail {
             changed_at,
             changed_by,
@@ -414,49 +444,80 @@ impl<'a> Sight<'a> {
             role,
             is_active: level.settings.is_active(self.caller.at),
             settings: Vec::new(),
+            has_comments: false,
             comments: Vec::new(),
             entry,
         };
-        self.add_settings(&mut detail)?;
-        self.add_user(detail.entry.created_by)?;
-        if filter.is_some_and(|text| !detail.matches(text, &self.told.users)) {
+        self.read_settings(&mut detail)?;
+        if !is_named_so && !text.is_none_or(|text| detail.link_matches(text)) {
             return Ok(());
         }
-        self.add_user(changed_by)?;
-        for comment in &detail.comments {
-            let users = &mut self.told.users;
-            add_user(self.db, self.known, users, comment.made_by)?;
-            add_user(self.db, self.known, users, comment.property.modified_by)?;
+        if detail.entry.kind == NodeKind::File {
+            self.read_comments(&mut detail, comments)?;
         }
-        match detail.entry.kind {
-            NodeKind::File => self.told.files.push(detail),
-            NodeKind::Folder => self.told.folders.push(detail),
-            NodeKind::Page | NodeKind::Space => {}
+        self.add_user(maker)?;
+        self.add_user(changed_by)?;
+        Ok(self.told.take(detail)?)
+    }
+
+    /// Whether somebody is called so.
+    fn is_called(&mut self, user: UserId, text: &str) -> Result<bool, StoreError> {
+        if let Some(&is_so) = self.called.get(&user) {
+            return Ok(is_so);
+        }
+        let mut users = Users::new();
+        add_user(self.db, self.known, &mut users, user)?;
+        let is_so = users
+            .values()
+            .any(|user| contains(user.display_name(), text));
+        self.called.insert(user, is_so);
+        Ok(is_so)
+    }
+
+    fn read_settings(&self, detail: &mut Detail) -> Result<(), StoreError> {
+        let Entry { id, kind, .. } = detail.entry;
+        // There may be many comments, and their names stand among those of the settings.
+        for names in [
+            [SETTING_PREFIX, COMMENT_NAMES[0]],
+            [COMMENT_NAMES[1], BEHIND_SETTINGS],
+        ] {
+            heads::between(self.db, ResourceId::Node(id), names, |mut property| {
+                if Setting::of(kind, property.key.name.as_str()).is_some() {
+                    rows::fetch(self.db, &mut property.content)?;
+                    detail.settings.push(property);
+                }
+                Ok(ControlFlow::Continue(()))
+            })?;
         }
         Ok(())
     }
 
-    fn add_settings(&self, detail: &mut Detail) -> Result<(), StoreError> {
-        let Entry { id, kind, .. } = detail.entry;
-        let properties = heads::starting(self.db, ResourceId::Node(id), SETTING_PREFIX)?;
-        for mut property in properties {
-            let name = property.key.name.as_str();
-            let is_comment = kind == NodeKind::File && is_comment(name);
-            if Setting::of(kind, name).is_none() {
-                continue;
+    /// Reads the comments that are shown, or whether there is one.
+    fn read_comments(&mut self, detail: &mut Detail, comments: Comments) -> Result<(), StoreError> {
+        let (db, role) = (self.db, detail.role);
+        let resource = ResourceId::Node(detail.entry.id);
+        heads::between(db, resource, COMMENT_NAMES, |mut property| {
+            if !(comments == Comments::Whether && role.is_staff()) {
+                rows::fetch(db, &mut property.content)?;
+                if !shows_comment(&property.content, role) {
+                    return Ok(ControlFlow::Continue(()));
+                }
             }
-            rows::fetch(self.db, &mut property.content)?;
-            if !is_comment {
-                detail.settings.push(property);
-            } else if shows_comment(&property.content, detail.role) {
-                let (made_by, made_at) = spaces::maker(self.db, property.id)?;
-                detail.comments.push(Comment {
-                    property,
-                    made_at,
-                    made_by,
-                });
+            detail.has_comments = true;
+            if comments == Comments::Whether {
+                return Ok(ControlFlow::Break(()));
             }
-        }
+            self.told.spend(property.content.size)?;
+            let (made_by, made_at) = spaces::maker(db, property.id)?;
+            self.add_user(made_by)?;
+            self.add_user(property.modified_by)?;
+            detail.comments.push(Comment {
+                property,
+                made_at,
+                made_by,
+            });
+            Ok(ControlFlow::Continue(()))
+        })?;
         detail.comments.sort_by_key(|comment| comment.property.id);
         Ok(())
     }

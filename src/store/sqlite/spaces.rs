@@ -138,6 +138,8 @@ const IS_FIRST: &str = "
     ELSE 0 END
     FROM node WHERE id = ?1";
 
+const IS_LINK: &str = "SELECT 1 FROM setting WHERE node = ?1 AND is_link = 1";
+
 const SUBMITTED: &str = "
     INSERT INTO setting (node, submitted) VALUES (?1, 1) ON CONFLICT (node) DO UPDATE SET submitted = 1";
 
@@ -529,6 +531,13 @@ const fn set_sql(setting: Setting) -> Option<&'static str> {
         | Setting::IsLate
         | Setting::Comment => None,
     }
+}
+
+/// Whether a file is a link.
+pub(super) fn is_link(db: &Connection, file: NodeId) -> Result<bool, StoreError> {
+    let mut statement = db.prepare_cached(IS_LINK)?;
+    let mut rows = statement.query([file.get()])?;
+    Ok(rows.next()?.is_some())
 }
 
 /// Notes that a file was submitted.
