@@ -26,7 +26,7 @@ use crate::model::{
     Revision, Right, Role, Timestamp, TreeSearch, User, UserChange, UserId, Users, Uuids,
 };
 use bytes::Bytes;
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, HeaderValue, Method, header};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -542,6 +542,15 @@ fn with_fault(answer: Answer, fault: &Fault) -> Answer {
         Some(secs) => answer.with(header::RETRY_AFTER, secs.to_string()),
         None => answer,
     }
+}
+
+/// An answer that nobody keeps, unless it says otherwise.
+fn not_stored(mut answer: Answer) -> Answer {
+    let headers = &mut answer.headers;
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    answer
 }
 
 /// An account to be made.

@@ -12,11 +12,10 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-use super::{Dialect, Plan};
+use super::{Dialect, Plan, not_stored};
 use crate::config::Limits;
 use crate::fault::Fault;
 use crate::http::{Answer, Head};
-use http::{HeaderValue, header};
 use std::sync::Arc;
 
 /// The type of every answer.
@@ -42,11 +41,7 @@ impl Dialect for Luminus {
         status::answer(fault)
     }
 
-    fn shape(&self, _head: &Head, mut answer: Answer) -> Answer {
-        let headers = &mut answer.headers;
-        headers
-            .entry(header::CACHE_CONTROL)
-            .or_insert(HeaderValue::from_static("no-store"));
-        answer
+    fn shape(&self, _head: &Head, answer: Answer) -> Answer {
+        not_stored(answer)
     }
 }

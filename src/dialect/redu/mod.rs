@@ -11,11 +11,10 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-use super::{Dialect, Plan};
+use super::{Dialect, Plan, not_stored};
 use crate::config::Limits;
 use crate::fault::Fault;
 use crate::http::{Answer, Head};
-use http::{HeaderValue, header};
 use std::sync::Arc;
 
 /// The type of every answer that is not a file.
@@ -41,11 +40,7 @@ impl Dialect for Redu {
         status::answer(head, fault)
     }
 
-    fn shape(&self, _head: &Head, mut answer: Answer) -> Answer {
-        let headers = &mut answer.headers;
-        headers
-            .entry(header::CACHE_CONTROL)
-            .or_insert(HeaderValue::from_static("no-store"));
-        answer
+    fn shape(&self, _head: &Head, answer: Answer) -> Answer {
+        not_stored(answer)
     }
 }
