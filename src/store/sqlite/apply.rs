@@ -4,6 +4,7 @@ use super::contents::keep_value;
 use super::counters::Counters;
 use super::heads::{Pack, Spot};
 use super::log::Log;
+use super::spaces::Grounds;
 use super::{heads, pages, permissions, rows, search, spaces};
 use crate::model::{
     Batch, Caller, Change, DESCRIPTION_PROPERTY, Delete, Done, Edit, File, Found, Grant, NodeId,
@@ -203,17 +204,27 @@ fn load(
         at: batch.at,
     };
     let mut places = BTreeMap::new();
+    // Mostly a batch concerns one resource.
+    let one = batch.changes().first().map(|change| change.resource);
+    let is_of_one = |change: &Change| Some(change.resource) == one;
+    let mut grounds = if batch.changes().iter().all(is_of_one) {
+        Grounds::of_one()
+    } else {
+        Grounds::of_many()
+    };
     let mut found = vec![Found::Nothing; batch.changes().len()];
     let mut spots = vec![None; batch.changes().len()];
     // The properties that each resource is asked for, with the places of the changes that ask.
     let mut sought: BTreeMap<ResourceId, (Vec<usize>, Vec<&PropertyName>)> = BTreeMap::new();
     for (at, change) in batch.changes().iter().enumerate() {
         if let Entry::Vacant(place) = places.entry(change.resource) {
-            place.insert(match rows::place(db, &caller, change.resource) {
-                Ok(place) => Ok(place),
-                Err(StoreError::Refused(refusal)) => Err(refusal),
-                Err(failure) => return Err(failure),
-            });
+            place.insert(
+                match rows::place_on(db, &caller, change.resource, &mut grounds) {
+                    Ok(place) => Ok(place),
+                    Err(StoreError::Refused(refusal)) => Err(refusal),
+                    Err(failure) => return Err(failure),
+                },
+            );
         }
         if let Edit::Put(Put { name, .. })
         | Edit::Delete(Delete { name, .. })

@@ -5,6 +5,7 @@
 
 use super::accounts::{self, add_user};
 use super::known::{KnownUsers, Located};
+use super::spaces::Grounds;
 use super::{heads, pages, permissions, spaces};
 use crate::model::{
     Address, Body, Caller, Content, ContentId, File, FileHistory, FileView, Ground, Language,
@@ -308,11 +309,12 @@ fn standing(
     db: &Connection,
     caller: &Caller,
     resource: ResourceId,
+    grounds: &mut Grounds,
 ) -> Result<Standing, StoreError> {
     let ground = match resource {
         ResourceId::Site => Ground::Site,
         ResourceId::User(id) => Ground::User(accounts::user(db, id)?.id),
-        ResourceId::Node(id) => return node_standing(db, caller, id),
+        ResourceId::Node(id) => return node_standing(db, caller, id, grounds),
     };
     Ok(Standing {
         kind: None,
@@ -323,7 +325,12 @@ fn standing(
     })
 }
 
-fn node_standing(db: &Connection, caller: &Caller, id: NodeId) -> Result<Standing, StoreError> {
+fn node_standing(
+    db: &Connection,
+    caller: &Caller,
+    id: NodeId,
+    grounds: &mut Grounds,
+) -> Result<Standing, StoreError> {
     let mut statement = db.prepare_cached(STANDING)?;
     let mut rows = statement.query([id.get()])?;
     let row = rows.next()?.ok_or(Refusal::NoSuchFile)?;
@@ -355,7 +362,8 @@ fn node_standing(db: &Connection, caller: &Caller, id: NodeId) -> Result<Standin
         } else {
             Refusal::NoSuchPage
         };
-        let ground = spaces::ground(db, caller, id)?.ok_or(removed)?;
+        let parent = row.get::<_, Option<i64>>(3)?.and_then(NodeId::new);
+        let ground = grounds.ground(db, caller, id, parent)?.ok_or(removed)?;
         (Ground::Space(ground), None)
     } else {
         let has_permissions: bool = row.get(7)?;
@@ -411,7 +419,17 @@ pub(super) fn place(
     caller: &Caller,
     resource: ResourceId,
 ) -> Result<Place, StoreError> {
-    let standing = standing(db, caller, resource)?;
+    place_on(db, caller, resource, &mut Grounds::of_one())
+}
+
+/// The same, where several are asked for.
+pub(super) fn place_on(
+    db: &Connection,
+    caller: &Caller,
+    resource: ResourceId,
+    grounds: &mut Grounds,
+) -> Result<Place, StoreError> {
+    let standing = standing(db, caller, resource, grounds)?;
     permissions::place(db, &caller.who, located(resource, &standing))
 }
 
@@ -421,7 +439,7 @@ fn readable(
     caller: &Caller,
     resource: ResourceId,
 ) -> Result<(Place, Option<Language>), StoreError> {
-    let standing = standing(db, caller, resource)?;
+    let standing = standing(db, caller, resource, &mut Grounds::of_one())?;
     let place = permissions::place(db, &caller.who, located(resource, &standing))?;
     place.allow(&caller.who, Right::Read)?;
     Ok((place, standing.language))
@@ -453,20 +471,24 @@ pub(super) fn locate(
     caller: &Caller,
     address: &Address,
 ) -> Result<Located, StoreError> {
+    let mut alone = Grounds::of_one();
     if let Address::PageToBe(title) = address {
         let (page, missing) = pages::nearest(db, title)?;
         let resource = ResourceId::Node(page);
         return Ok(Located {
             missing,
-            ..located(resource, &standing(db, caller, resource)?)
+            ..located(resource, &standing(db, caller, resource, &mut alone)?)
         });
     }
     let resource = resolve(db, caller, address)?;
     let Some((kinds, missing)) = address.kinds() else {
-        return Ok(located(resource, &standing(db, caller, resource)?));
+        return Ok(located(
+            resource,
+            &standing(db, caller, resource, &mut alone)?,
+        ));
     };
     let is_for_file = kinds.contains(&NodeKind::File);
-    match standing(db, caller, resource) {
+    match standing(db, caller, resource, &mut alone) {
         Ok(standing) if standing.kind.is_some_and(|kind| kinds.contains(&kind)) => {
             Ok(located(resource, &standing))
         }

@@ -15,6 +15,8 @@ use crate::model::{
 use crate::store::StoreError;
 use rusqlite::{Connection, Row, params};
 use serde::Serialize;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
 
 /// The columns of a [`Level`], of node, access and setting.
 macro_rules! level {
@@ -55,6 +57,16 @@ const LEVELS: &str = concat!(
     LEFT JOIN access ON access.node = up.id
     LEFT JOIN setting ON setting.node = up.id
     ORDER BY up.level"
+);
+
+/// A live node by itself.
+const LEVEL: &str = concat!(
+    "SELECT ",
+    level!(),
+    " FROM node
+      LEFT JOIN access ON access.node = node.id
+      LEFT JOIN setting ON setting.node = node.id
+      WHERE node.id = ?1 AND node.deleted_at IS NULL"
 );
 
 /// What lies in a space or a folder; contents are left out.
@@ -681,13 +693,48 @@ pub(super) fn set_access(
     Ok(())
 }
 
-/// What somebody meets at a node inside of a space.
-pub(super) fn ground(
-    db: &Connection,
-    caller: &Caller,
-    node: NodeId,
-) -> Result<Option<SpaceGround>, StoreError> {
-    SpaceGround::of(&Tree(db), caller, node)
+/// What somebody meets at nodes inside of spaces. Alone, a node is found by one walk up to its space; of several, those that
+/// lie together share the walk.
+pub(super) struct Grounds {
+    parents: Option<HashMap<NodeId, Option<Inside>>>,
+}
+
+impl Grounds {
+    /// For one node.
+    pub(super) fn of_one() -> Self {
+        Grounds { parents: None }
+    }
+
+    /// For several nodes, as one caller meets them in one transaction that has not changed anything yet.
+    pub(super) fn of_many() -> Self {
+        Grounds {
+            parents: Some(HashMap::new()),
+        }
+    }
+
+    /// What is met at a node in a folder or a space; `None` if it, or one above it, was deleted.
+    pub(super) fn ground(
+        &mut self,
+        db: &Connection,
+        caller: &Caller,
+        node: NodeId,
+        parent: Option<NodeId>,
+    ) -> Result<Option<SpaceGround>, StoreError> {
+        let tree = Tree(db);
+        let (Some(parents), Some(parent)) = (&mut self.parents, parent) else {
+            return SpaceGround::of(&tree, caller, node);
+        };
+        let inside = match parents.entry(parent) {
+            Slot::Occupied(inside) => inside.into_mut(),
+            Slot::Vacant(slot) => slot.insert(Inside::of(&tree, caller, parent)?),
+        };
+        let mut statement = db.prepare_cached(LEVEL)?;
+        let mut rows = statement.query([node.get()])?;
+        match (inside, rows.next()?) {
+            (Some(inside), Some(row)) => Ok(Some(inside.child(&tree, caller, &level(row)?)?)),
+            _ => Ok(None),
+        }
+    }
 }
 
 /// Puts a folder to those whose contents are still to be marked as deleted.
