@@ -3,7 +3,7 @@
 
 use crate::harness::{Call, Request, basic, percent};
 use crate::schemas::{Shape, error_of, may_be_sent, refused, told, told_by};
-use crate::school::{School, WORD, id_of, named};
+use crate::school::{EVERYBODY, PEOPLE, School, WORD, id_of, named};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::thread;
@@ -12,20 +12,6 @@ const JSON_PATCH: &str = "application/json-patch+json";
 
 /// A name that nothing has.
 const UNKNOWN: &str = "0b6f5a2e-7c0e-4a53-9d0d-2f1f6f4a9b11";
-
-const PEOPLE: [&str; 5] = ["stranger", "member", "tutor", "teacher", "administrator"];
-
-/// Everybody there is, in the order of the columns of the tables below.
-const EVERYBODY: [&str; 8] = [
-    "nobody",
-    "bad",
-    "stranger",
-    "member",
-    "tutor",
-    "teacher",
-    "administrator",
-    "admin",
-];
 
 /// What has to be in a `PUT`. The flags and words are the defaults, and it is open for a long time.
 fn plain(id: &str) -> Value {
@@ -1883,13 +1869,7 @@ fn raw(school: &School, request_line: &str, token: &str, body: &str) -> Vec<u8> 
 #[test]
 fn the_documented_requests_give_the_documented_answers() {
     let school = School::new(&[]);
-    let tess = json!({"login": "tess", "password": WORD, "name": "Tess Teacher"});
-    school
-        .server
-        .post("/api/users")
-        .json(&json!({ "user": tess }))
-        .gives(201);
-    school.enroll("tess", "teacher");
+    school.person_of(&json!({"login": "tess", "name": "Tess Teacher"}), "teacher");
     let token = school.token("tess");
     let nodes = ["first", "second"].map(|name| school.folder_uuid(name));
     let [first, second] = [&*nodes[0].1, &*nodes[1].1];

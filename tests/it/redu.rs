@@ -3,26 +3,13 @@
 
 use crate::harness::{Answer, Call, Server, basic};
 use crate::school::{
-    School, WORD, blamed, file_form, find_link, form_type, id_of, link, named, rels, segment,
+    EVERYBODY, PEOPLE, School, WORD, blamed, file_form, find_link, form_type, id_of, link, named,
+    rels, segment,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-
-/// Everybody there is, in the order of the columns of the tables below.
-const EVERYBODY: [&str; 8] = [
-    "nobody",
-    "bad",
-    "stranger",
-    "member",
-    "tutor",
-    "teacher",
-    "administrator",
-    "admin",
-];
-
-const PEOPLE: [&str; 5] = ["stranger", "member", "tutor", "teacher", "administrator"];
 
 /// A request of the tables: `F` stands for a folder, `A` for a file in it, `S` for the space, and `N` for a number that is new.
 struct Row {

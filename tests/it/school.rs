@@ -11,6 +11,21 @@ pub(crate) const WORD: &str = "pw";
 /// What stands between the parts of the forms that are made here.
 pub(crate) const BOUNDARY: &str = "----boundary17";
 
+/// Everybody there is, in the order of the columns of the tables of tests.
+pub(crate) const EVERYBODY: [&str; 8] = [
+    "nobody",
+    "bad",
+    "stranger",
+    "member",
+    "tutor",
+    "teacher",
+    "administrator",
+    "admin",
+];
+
+/// Those of them who have accounts and are not the administrator of the site.
+pub(crate) const PEOPLE: [&str; 5] = ["stranger", "member", "tutor", "teacher", "administrator"];
+
 /// A server with one space, its first folder, and people who are called as what they are there, such as `tutor`.
 pub(crate) struct School {
     /// The server.
@@ -46,10 +61,19 @@ impl School {
 
     /// Makes an account, and enrolls it unless it is to be a `stranger`.
     pub(crate) fn person(&self, login: &str, role: &str) {
-        let user = json!({"user": {"login": login, "password": WORD}});
-        self.server.post("/api/users").json(&user).gives(201);
+        self.person_of(&json!({ "login": login }), role);
+    }
+
+    /// The same of somebody of whom more is known than the login.
+    pub(crate) fn person_of(&self, fields: &Value, role: &str) {
+        let mut user = json!({"password": WORD});
+        for (field, value) in fields.as_object().unwrap() {
+            user[field] = value.clone();
+        }
+        let body = json!({ "user": user });
+        self.server.post("/api/users").json(&body).gives(201);
         if role != "stranger" {
-            self.enroll(login, role);
+            self.enroll(fields["login"].as_str().unwrap(), role);
         }
     }
 

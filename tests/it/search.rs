@@ -698,13 +698,9 @@ fn what_was_deleted_is_no_place_to_search_in() {
 #[test]
 fn a_file_is_told_with_all_that_belongs_to_it() {
     let school = School::new(&["tutor"]);
-    let user = json!({"login": "tess", "password": WORD, "name": "Tess T.", "email": "t@example.org", "matric_no": "A1"});
-    school
-        .server
-        .post("/api/users")
-        .json(&json!({"user": user}))
-        .gives(201);
-    school.enroll("tess", "tutor");
+    let user =
+        json!({"login": "tess", "name": "Tess T.", "email": "t@example.org", "matric_no": "A1"});
+    school.person_of(&user, "tutor");
     let (folder, id) = school.folder_uuid("f");
     let file = upload(&school, "tess", folder, "a.pdf", "application/pdf");
     let mut told = record(&school, "tutor", "a.pdf", "");
@@ -1120,13 +1116,7 @@ fn a_batch_of_comments_is_refused_whole_if_one_of_them_may_not_be_made() {
 #[test]
 fn the_documented_request_gives_the_documented_answer() {
     let school = School::new(&[]);
-    let user = json!({"login": "tess", "password": WORD, "name": "Tess Teacher"});
-    school
-        .server
-        .post("/api/users")
-        .json(&json!({"user": user}))
-        .gives(201);
-    school.enroll("tess", "teacher");
+    school.person_of(&json!({"login": "tess", "name": "Tess Teacher"}), "teacher");
     let (folder, id) = school.folder_uuid("Lecture notes");
     let file = upload(&school, "tess", folder, "lecture-01.pdf", "application/pdf");
     let remark = json!({"remark": "well done", "mark": 8.0, "moderation": 0.5});

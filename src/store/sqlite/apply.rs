@@ -151,10 +151,13 @@ impl After {
         if setting != Setting::Comment {
             self.changed.insert(resource.key());
         }
-        match (setting, resource) {
-            (Setting::Url, ResourceId::Node(id)) => drop(self.searched.insert(id)),
-            (Setting::Description, ResourceId::Node(id)) => drop(self.described.insert(id)),
-            _ => {}
+        let ResourceId::Node(id) = resource else {
+            return;
+        };
+        if setting == Setting::Url {
+            self.searched.insert(id);
+        } else if setting == Setting::Description {
+            self.described.insert(id);
         }
     }
 

@@ -10,10 +10,10 @@ use super::rows::{self, node_kind, node_name, number, parsed, text, time};
 use super::spaces::{self, LISTED_ENTRY, Tree};
 use super::{heads, permissions};
 use crate::model::{
-    Above, Caller, Comment, Comments, Detail, Details, Entry, Ground, Inside, Level, Meaning,
-    Named, NodeId, NodeKind, NodeName, Refusal, ResourceId, Right, SEARCH_CHARS_MIN,
-    SETTING_PREFIX, Setting, SpaceGround, SpaceRole, TreeSearch, UserId, Users, Uuids, contains,
-    search_form, shows_comment,
+    Above, Caller, Comment, Comments, Detail, Details, Entry, Ground, GroupId, Inside, Level,
+    Meaning, Named, NodeId, NodeKind, NodeName, Refusal, ResourceId, Right, SEARCH_CHARS_MIN,
+    SETTING_PREFIX, Setting, SpaceGround, SpaceRole, Timestamp, TreeSearch, UserId, Users, Uuids,
+    contains, search_form, shows_comment,
 };
 use crate::store::StoreError;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -130,7 +130,7 @@ pub(super) fn named(db: &Connection, uuids: &Uuids) -> Result<Named, StoreError>
         named.users.extend(user.map(|user| (*uuid, user)));
     }
     for uuid in &uuids.groups {
-        let group = id(GROUP_NAMED, uuid)?.and_then(crate::model::GroupId::new);
+        let group = id(GROUP_NAMED, uuid)?.and_then(GroupId::new);
         named.groups.extend(group.map(|group| (*uuid, group)));
     }
     Ok(named)
@@ -288,7 +288,7 @@ enum Seen {
 struct Sighted {
     entry: Entry,
     level: Level,
-    changed: (crate::model::Timestamp, UserId),
+    changed: (Timestamp, UserId),
     ground: SpaceGround,
     role: SpaceRole,
     above: Arc<Above>,

@@ -27,6 +27,21 @@ macro_rules! level {
     };
 }
 
+/// The levels of nodes, each by itself.
+macro_rules! levels {
+    ($which:literal) => {
+        concat!(
+            "SELECT ",
+            level!(),
+            " FROM node
+              LEFT JOIN access ON access.node = node.id
+              LEFT JOIN setting ON setting.node = node.id
+              WHERE node.deleted_at IS NULL AND ",
+            $which
+        )
+    };
+}
+
 /// The columns of an [`Entry`] behind those, and where they come from.
 macro_rules! entry {
     ($value:literal) => {
@@ -60,14 +75,7 @@ const LEVELS: &str = concat!(
 );
 
 /// A live node by itself.
-const LEVEL: &str = concat!(
-    "SELECT ",
-    level!(),
-    " FROM node
-      LEFT JOIN access ON access.node = node.id
-      LEFT JOIN setting ON setting.node = node.id
-      WHERE node.id = ?1 AND node.deleted_at IS NULL"
-);
+const LEVEL: &str = levels!("node.id = ?1");
 
 /// What lies in a space or a folder; contents are left out.
 const CHILDREN: &str = concat!(
@@ -84,25 +92,11 @@ pub(super) const LISTED_ENTRY: &str = concat!(
 );
 
 /// The files in a folder.
-const FILES: &str = concat!(
-    "SELECT ",
-    level!(),
-    " FROM node
-      LEFT JOIN access ON access.node = node.id
-      LEFT JOIN setting ON setting.node = node.id
-      WHERE node.parent = ?1 AND node.kind = 'file' AND node.deleted_at IS NULL ORDER BY node.id"
-);
+const FILES: &str = levels!("node.parent = ?1 AND node.kind = 'file' ORDER BY node.id");
 
 /// The files of a name in a folder, from the newest.
-const FILES_NAMED: &str = concat!(
-    "SELECT ",
-    level!(),
-    " FROM node
-      LEFT JOIN access ON access.node = node.id
-      LEFT JOIN setting ON setting.node = node.id
-      WHERE node.parent = ?1 AND node.name = ?2 AND node.kind = 'file' AND node.deleted_at IS NULL
-      ORDER BY node.id DESC"
-);
+const FILES_NAMED: &str =
+    levels!("node.parent = ?1 AND node.name = ?2 AND node.kind = 'file' ORDER BY node.id DESC");
 
 const ENROLLED: &str = "SELECT role FROM enrollment WHERE space = ?1 AND account = ?2";
 
