@@ -29,5 +29,7 @@ fn start(cli: Cli) -> anyhow::Result<()> {
         .try_init()
         .map_err(|error| anyhow!(error))
         .context("cannot start the log")?;
+    #[cfg(feature = "failpoints")]
+    let _scenario = fail::FailScenario::setup();
     run(cli).map_err(|error| anyhow!(error))
 }

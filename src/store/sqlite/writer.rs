@@ -494,7 +494,12 @@ impl Committer {
             .try_for_each(|job| job.run(&counters))
             .map_err(|Broken| Failure::OfJob);
         let done = worked.and_then(|()| {
-            let stored = counters.store().and_then(|()| run(db, "COMMIT"));
+            let stored = counters.store().and_then(|()| {
+                reach("before-commit");
+                run(db, "COMMIT")?;
+                reach("after-commit");
+                Ok(())
+            });
             stored.map_err(Failure::OfTransaction)
         });
         if done.is_err()
@@ -522,6 +527,16 @@ const BEGIN: &str = "BEGIN IMMEDIATE";
 fn run(db: &Connection, sql: &str) -> rusqlite::Result<()> {
     db.prepare_cached(sql)?.execute([]).map(drop)
 }
+
+/// A place where a test makes the program wait, or die, by the environment variable `FAILPOINTS`: `return` ends the process
+/// at once.
+#[cfg(feature = "failpoints")]
+fn reach(point: &str) {
+    fail::fail_point!(point, |_| std::process::abort());
+}
+
+#[cfg(not(feature = "failpoints"))]
+fn reach(_: &str) {}
 
 /// Whether the transaction of a group has begun.
 #[derive(Clone, Copy, PartialEq)]
