@@ -4,7 +4,7 @@ mod people;
 
 use crate::auth::{self, Hasher};
 use crate::config::{Limits, Privacy};
-use crate::server;
+use crate::server::{self, Tls, TlsFiles};
 use crate::service::{Proxies, Service, Settings, is_prefix, now};
 use crate::store::{Setup, Sqlite, SqliteOptions, Store};
 use clap::{Args, Parser, Subcommand};
@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use tokio::net::{TcpSocket, lookup_host};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The environment variable with the password of `admin` for the first start.
 const ADMIN_PASSWORD: &str = "PROPSTORE_ADMIN_PASSWORD";
@@ -27,6 +27,12 @@ const API_KEY: &str = "PROPSTORE_API_KEY";
 
 /// The fewest bytes of the key of the site.
 const API_KEY_BYTES_MIN: usize = 16;
+
+/// How many file descriptors are needed for other things than connections: the database, and answers that wait in files.
+const DESCRIPTORS_KEPT: u64 = 40;
+
+/// The fewest connections, however few file descriptors there are.
+const CONNECTIONS_MIN: u32 = 8;
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1024;
@@ -105,6 +111,10 @@ pub struct Serve {
     )]
     pub trusted_proxies: Vec<IpNet>,
 
+    /// The certificate, for HTTPS.
+    #[command(flatten)]
+    pub tls: TlsFiles,
+
     /// What of accounts is shown to whom.
     #[command(flatten)]
     pub privacy: Privacy,
@@ -179,10 +189,12 @@ fn async_threads() -> usize {
 
 async fn serve(options: Serve) -> Result<(), CliError> {
     // The signals are caught before anything is made, so that none of them can leave it half made.
-    let (mut terminate, mut interrupt) = (
+    let (mut terminate, mut interrupt, hangup) = (
         signal(SignalKind::terminate())?,
         signal(SignalKind::interrupt())?,
+        signal(SignalKind::hangup())?,
     );
+    let tls = Tls::load(&options.tls)?;
     let api_key = secret(API_KEY)?;
     // The port is taken before the database is made and a password is told, but nobody is let in yet.
     let socket = bind(&options.listen)
@@ -212,7 +224,10 @@ async fn serve(options: Serve) -> Result<(), CliError> {
             ))?;
         }
     }
-    let limits = options.limits.clone();
+    let limits = Limits {
+        connections_max: affordable(options.limits.connections_max),
+        ..options.limits.clone()
+    };
     let settings = Settings {
         limits: limits.clone(),
         privacy: options.privacy,
@@ -225,10 +240,11 @@ async fn serve(options: Serve) -> Result<(), CliError> {
     let service = Arc::new(Service::new(Arc::clone(&store), settings).await?);
     let listener = socket.listen(BACKLOG)?;
     let address = listener.local_addr()?;
-    tracing::info!("listening on http://{address}");
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    tracing::info!("listening on {scheme}://{address}");
     let base = options
         .public_url
-        .unwrap_or_else(|| format!("http://{address}"));
+        .unwrap_or_else(|| format!("{scheme}://{address}"));
     print(&greeting(&base))?;
     let shutdown = async {
         let name = tokio::select! {
@@ -237,10 +253,43 @@ async fn serve(options: Serve) -> Result<(), CliError> {
         };
         tracing::info!("{name}: finishing what is in flight");
     };
-    let served = server::serve(listener, service, limits, shutdown).await;
+    let reload = tokio::spawn(reload_on(hangup, tls.clone()));
+    let served = server::serve(listener, service, limits, tls, shutdown).await;
+    reload.abort();
     tokio::task::spawn_blocking(move || store.close()).await?;
     tracing::info!("closed");
     Ok(served?)
+}
+
+/// Reads the certificate again whenever the signal comes. Without one, the signal is no reason to end either.
+async fn reload_on(mut hangup: Signal, tls: Option<Arc<Tls>>) {
+    while hangup.recv().await.is_some() {
+        match tls.as_deref().map(Tls::reload) {
+            Some(Ok(())) => tracing::info!("SIGHUP: the certificate was read again"),
+            Some(Err(error)) => {
+                tracing::error!(%error, "SIGHUP: the certificate in force stays");
+            }
+            None => tracing::info!("SIGHUP: there is no certificate to read again"),
+        }
+    }
+}
+
+/// As many connections as there can be file descriptors for. Else the last connections would take those that the database
+/// needs.
+fn affordable(connections_max: u32) -> u32 {
+    let wanted = u64::from(connections_max) * 2 + DESCRIPTORS_KEPT;
+    // If there is no such limit, nothing has to be done.
+    let descriptors = rlimit::increase_nofile_limit(wanted).unwrap_or(u64::MAX);
+    let rest = descriptors.saturating_sub(DESCRIPTORS_KEPT);
+    let affordable = u32::try_from(rest).unwrap_or(u32::MAX).max(CONNECTIONS_MIN);
+    if affordable < connections_max {
+        tracing::warn!(
+            descriptors,
+            connections = affordable,
+            "this process may open few files, so it takes fewer connections at a time: raise ulimit -n"
+        );
+    }
+    affordable.min(connections_max)
 }
 
 async fn bind(listen: &str) -> io::Result<TcpSocket> {

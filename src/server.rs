@@ -1,51 +1,54 @@
 //! Sockets: who may connect, how long anything may take, and how it all ends.
 //!
-//! Plain HTTP/1.1 only: a preface of HTTP/2 is not understood and the connection is closed. The bounds are in
-//! [`crate::config::Limits`]; the reasons for them in `promises.md` §1.4.
+//! A plain socket speaks HTTP/1.1 only: a preface of HTTP/2 is not understood there and the connection is closed. Over TLS
+//! the client chooses HTTP/1.1 or HTTP/2 by ALPN. The bounds are in [`crate::config::Limits`]; the reasons for them in
+//! `promises.md` §1.4.
 
+mod http1;
+#[cfg(feature = "tls")]
+mod http2;
 mod stall;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "server/no_tls.rs"]
+mod tls;
+
+pub use tls::{Tls, TlsError, TlsFiles};
 
 use crate::config::Limits;
 use crate::service::{Connection, Service};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use stall::Impatient;
-use std::convert::Infallible;
-use std::error::Error;
-use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+#[cfg(feature = "tls")]
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-/// The most header fields of a request.
-const HEADERS_MAX: usize = 128;
-
 /// How long to wait when no connection can be accepted, because no file descriptor is free.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// How long to go on reading from a client whose request was refused while it is still sending, so that it gets to read
-/// the answer, and how much.
-const LINGER_TIME: Duration = Duration::from_secs(5);
-const LINGER_BYTES_MAX: u64 = 256 << 20;
 
 /// How much of an answer the kernel takes over beyond what is on its way.
 #[cfg(target_os = "linux")]
 const UNSENT_BYTES: u32 = 128 << 10;
+
+/// What a client is told that speaks plain HTTP to a port that speaks HTTPS.
+#[cfg(feature = "tls")]
+const NOT_TLS: &[u8] =
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 44\r\n\
+    Connection: close\r\n\r\nThis port speaks HTTPS: begin with https://\n";
 
 /// Why serving ended before it was asked to.
 #[derive(Debug, thiserror::Error)]
 #[error("the store has closed; see the log for the cause")]
 pub struct StoreDied;
 
-/// Serves until `shutdown` comes, then lets what is in flight finish.
+/// Serves until `shutdown` comes, then lets what is in flight finish: HTTPS with a certificate, HTTP without.
 ///
 /// # Errors
 /// [`StoreDied`] if the store cannot go on.
@@ -53,11 +56,17 @@ pub async fn serve(
     listener: TcpListener,
     service: Arc<Service>,
     limits: Limits,
+    tls: Option<Arc<Tls>>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), StoreDied> {
     let (stop, stopping) = watch::channel(());
     let permits = Arc::new(Semaphore::new(limits.connections_max as usize));
     let mut connections = JoinSet::new();
+    let shared = Shared {
+        service: Arc::clone(&service),
+        limits: Arc::new(limits.clone()),
+        stopping,
+    };
     let mut shutdown = std::pin::pin!(shutdown);
     let end = loop {
         let accepted = async {
@@ -71,9 +80,9 @@ pub async fn serve(
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             (accepted, permit) = accepted => match accepted {
                 Ok((stream, peer)) => {
-                    let (service, limits, stopping) = (Arc::clone(&service), limits.clone(), stopping.clone());
+                    let connected = connected(stream, peer, tls.clone(), shared.clone());
                     connections.spawn(async move {
-                        connected(stream, peer, service, &limits, stopping).await;
+                        connected.await;
                         drop(permit);
                     });
                 }
@@ -111,13 +120,23 @@ fn is_of_system(error: &io::Error) -> bool {
     )
 }
 
-async fn connected(
-    stream: TcpStream,
-    peer: SocketAddr,
+/// What all connections share.
+#[derive(Clone)]
+struct Shared {
     service: Arc<Service>,
-    limits: &Limits,
-    mut stopping: watch::Receiver<()>,
-) {
+    limits: Arc<Limits>,
+    stopping: watch::Receiver<()>,
+}
+
+/// What a connection needs to know, whatever it speaks.
+struct Link {
+    service: Arc<Service>,
+    limits: Arc<Limits>,
+    stopping: watch::Receiver<()>,
+    connection: Connection,
+}
+
+async fn connected(stream: TcpStream, peer: SocketAddr, tls: Option<Arc<Tls>>, shared: Shared) {
     let Ok(local) = stream.local_addr() else {
         return;
     };
@@ -133,59 +152,62 @@ async fn connected(
     {
         return;
     }
-    let unread = AtomicBool::new(false);
-    let answer = service_fn(|request| {
-        let (service, unread) = (Arc::clone(&service), &unread);
-        // On the heap, because the connection is polled by reference below.
-        Box::pin(async move {
-            let response = service.answer(request, Connection { peer, local }).await;
-            if response.headers().contains_key(http::header::CONNECTION) {
-                unread.store(true, Ordering::Relaxed);
-            }
-            Ok::<_, Infallible>(response)
-        })
-    });
-    let mut connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_time())
-        .max_buf_size(limits.head_bytes_max as usize)
-        .max_headers(HEADERS_MAX)
-        .serve_connection(
-            TokioIo::new(Impatient::new(stream, limits.stream_time())),
-            answer,
-        );
-    let mut told_to_stop = false;
-    let result = loop {
-        tokio::select! {
-            result = poll_fn(|context| connection.poll_without_shutdown(context)) => break result,
-            changed = stopping.changed(), if !told_to_stop => {
-                told_to_stop = true;
-                if changed.is_ok() {
-                    std::pin::Pin::new(&mut connection).graceful_shutdown();
-                }
-            }
-        }
+    let Shared {
+        service,
+        limits,
+        stopping,
+    } = shared;
+    let connection = Connection {
+        peer,
+        local,
+        scheme: if tls.is_some() { "https" } else { "http" },
     };
-    if let Err(error) = &result {
-        let cause = error.source().map(ToString::to_string);
-        tracing::debug!(%peer, %error, cause, "a connection ended");
-    }
-    // What is no request was answered by hyper, and the rest of it may still be on its way.
-    let unread = unread.load(Ordering::Relaxed) || result.is_err_and(|error| error.is_parse());
-    let mut stream = connection.into_parts().io.into_inner().into_inner();
-    if stream.shutdown().await.is_ok() && unread {
-        linger(stream).await;
+    let link = Link {
+        service,
+        limits,
+        stopping,
+        connection,
+    };
+    match tls {
+        None => {
+            let stream = Impatient::new(stream, link.limits.stream_time());
+            http1::serve(stream, link).await;
+        }
+        #[cfg(feature = "tls")]
+        Some(tls) => secured(stream, &tls, link).await,
+        #[cfg(not(feature = "tls"))]
+        Some(_) => {}
     }
 }
 
-/// Reads on for a while. Closing a socket with bytes unread would reset it, and could take the answer from the client.
-async fn linger(stream: TcpStream) {
-    let mut rest = stream.take(LINGER_BYTES_MAX);
-    let mut buffer = vec![0; 16 << 10];
-    let drained = timeout(LINGER_TIME, async {
-        while rest.read(&mut buffer).await.is_ok_and(|count| count > 0) {}
-    });
-    if drained.await.is_err() {
-        tracing::debug!("a client went on sending what was refused");
+/// A connection to a port that speaks HTTPS.
+#[cfg(feature = "tls")]
+async fn secured(mut stream: TcpStream, tls: &Tls, mut link: Link) {
+    let patience = link.limits.stream_time();
+    let handshake = async {
+        let mut first = [0];
+        if stream.peek(&mut first).await? == 0 {
+            return Ok(None);
+        }
+        if !tls::is_handshake(first[0]) {
+            stream.write_all(NOT_TLS).await?;
+            stream.shutdown().await?;
+            http1::linger(stream).await;
+            return Ok(None);
+        }
+        tls.accept(Impatient::new(stream, patience)).await.map(Some)
+    };
+    // A client that takes its time with this has sent no head either.
+    let shaken = tokio::select! {
+        shaken = timeout(link.limits.head_time(), handshake) => shaken,
+        _ = link.stopping.changed() => return,
+    };
+    let peer = link.connection.peer;
+    match shaken {
+        Ok(Ok(Some(stream))) if tls::is_http2(&stream) => http2::serve(stream, link).await,
+        Ok(Ok(Some(stream))) => http1::serve(stream, link).await,
+        Ok(Ok(None)) => {}
+        Ok(Err(error)) => tracing::debug!(%peer, %error, "no TLS connection came about"),
+        Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
     }
 }

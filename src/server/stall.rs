@@ -29,10 +29,6 @@ impl Impatient {
         }
     }
 
-    pub(super) fn into_inner(self) -> TcpStream {
-        self.stream
-    }
-
     /// What a write has come to, unless it has waited for too long.
     fn timed<T>(
         &mut self,

@@ -95,6 +95,8 @@ pub struct Connection {
     pub peer: SocketAddr,
     /// The address of ours that it reached.
     pub local: SocketAddr,
+    /// What it speaks: `http` or `https`.
+    pub scheme: &'static str,
 }
 
 impl Service {

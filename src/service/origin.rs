@@ -41,6 +41,16 @@ impl Proxies {
     ) -> Result<Arc<str>, &'static str> {
         let host = match (hosts(&parts.headers), parts.uri.authority()) {
             (Hosts::Several, _) => return Err(NO_HOST),
+            // There, it stands where HTTP/1.1 has the Host header (RFC 9113 §8.3.1).
+            (Hosts::None, Some(authority)) if parts.version == Version::HTTP_2 => {
+                authority.as_str().to_owned()
+            }
+            (Hosts::One(host), Some(authority))
+                if parts.version == Version::HTTP_2
+                    && !host.eq_ignore_ascii_case(authority.as_str()) =>
+            {
+                return Err("the Host header names another host than :authority");
+            }
             (Hosts::None, _) if parts.version >= Version::HTTP_11 => return Err(NO_HOST),
             (_, Some(authority)) => authority.as_str().to_owned(),
             (Hosts::One(host), None) => host.to_owned(),
@@ -53,7 +63,7 @@ impl Proxies {
             return Ok(Arc::clone(url));
         }
         if self.trusted.is_empty() || !self.trusts(connection.peer.ip()) {
-            return Ok(format!("http://{host}").into());
+            return Ok(format!("{}://{host}", connection.scheme).into());
         }
         let forwarded = |name| last_value(&parts.headers, name);
         let host = match forwarded("x-forwarded-host") {
@@ -65,7 +75,7 @@ impl Proxies {
         {
             Some(scheme) if matches!(scheme.as_str(), "http" | "https") => scheme,
             Some(_) => return Err("X-Forwarded-Proto is neither http nor https"),
-            None => "http".to_owned(),
+            None => connection.scheme.to_owned(),
         };
         let prefix = forwarded("x-forwarded-prefix").unwrap_or_default();
         let prefix = prefix.trim_end_matches('/');
@@ -169,6 +179,7 @@ mod tests {
         Connection {
             peer: format!("{peer}:9").parse().unwrap(),
             local: "127.0.0.1:8081".parse().unwrap(),
+            scheme: "http",
         }
     }
 
