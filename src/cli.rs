@@ -13,7 +13,7 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use tokio::net::{TcpSocket, lookup_host};
@@ -236,6 +236,7 @@ async fn serve(options: Serve) -> Result<(), CliError> {
             trusted: options.trusted_proxies,
         },
         api_key,
+        spool: Some(folder_of(&options.database.db)),
     };
     let service = Arc::new(Service::new(Arc::clone(&store), settings).await?);
     let listener = socket.listen(BACKLOG)?;
@@ -271,6 +272,14 @@ async fn reload_on(mut hangup: Signal, tls: Option<Arc<Tls>>) {
             }
             None => tracing::info!("SIGHUP: there is no certificate to read again"),
         }
+    }
+}
+
+/// Where a database lies.
+fn folder_of(db: &Path) -> PathBuf {
+    match db.parent() {
+        Some(folder) if folder != Path::new("") => folder.to_owned(),
+        Some(_) | None => PathBuf::from("."),
     }
 }
 

@@ -2,18 +2,48 @@
 
 use anyhow::{Context, anyhow};
 use clap::Parser;
-use propstore::cli::{Cli, run};
+use propstore::cli::{Cli, Command, run};
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    match start(Cli::parse()) {
+    let cli = Cli::parse();
+    if matches!(cli.command, Command::Serve(_)) {
+        return_large_blocks();
+    }
+    match start(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // One line for whoever started it: the cause, and no backtrace.
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// Begins anew with what the allocator has to know from its start.
+///
+/// glibc keeps more and more of the large blocks that are freed, in one heap for each thread: after many long lists that
+/// comes to hundreds of megabytes. It can be told not to by the environment alone, unless by unsafe code. Where this cannot
+/// be done, or was, nothing happens.
+fn return_large_blocks() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        use std::os::unix::process::CommandExt;
+        const THRESHOLD: &str = "MALLOC_MMAP_THRESHOLD_";
+        /// From how many bytes on a block goes back to the system as soon as it is freed.
+        const LARGE_BLOCK_BYTES: &str = "1048576";
+        let mut arguments = std::env::args_os();
+        if std::env::var_os(THRESHOLD).is_none()
+            && let Some(name) = arguments.next()
+        {
+            // It returns only if it fails.
+            let _failed = std::process::Command::new("/proc/self/exe")
+                .arg0(name)
+                .args(arguments)
+                .env(THRESHOLD, LARGE_BLOCK_BYTES)
+                .exec();
         }
     }
 }

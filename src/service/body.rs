@@ -19,6 +19,7 @@ use multer::Multipart;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 
@@ -123,6 +124,8 @@ pub(super) struct Gathered {
     pub(super) payload: Payload,
     /// What went to the store. It is forgotten if no batch has made it visible by the time this is dropped.
     pub(super) staged: Option<Staged>,
+    /// The room that it takes in memory.
+    pub(super) held: Option<OwnedSemaphorePermit>,
 }
 
 /// A content in the store that nothing refers to yet.
@@ -192,6 +195,7 @@ impl Exchange<'_> {
             BodyPlan::Ignore => Ok(Gathered {
                 payload: Payload::Nothing,
                 staged: None,
+                held: None,
             }),
             BodyPlan::Whole {
                 bytes_max,
@@ -200,15 +204,19 @@ impl Exchange<'_> {
             } => {
                 let mut deadline = Deadline::Total(Instant::now() + limits.body_time());
                 let mut bytes = Gatherer::default();
+                let mut room = self.service.room.for_body();
                 while let Some(piece) = self.piece(&mut deadline, &mut coding).await? {
-                    if bytes.len() as u64 + piece.len() as u64 > bytes_max {
+                    let length = bytes.len() + piece.len();
+                    if length as u64 > bytes_max {
                         return Err(Fault::TooLarge(too_large));
                     }
+                    room.grow(length)?;
                     bytes.add(piece);
                 }
                 Ok(Gathered {
                     payload: Payload::Whole(bytes.take()),
                     staged: None,
+                    held: room.into_held(),
                 })
             }
             BodyPlan::Content {
@@ -224,6 +232,7 @@ impl Exchange<'_> {
                 Ok(Gathered {
                     payload: Payload::Content { body, size },
                     staged,
+                    held: None,
                 })
             }
             BodyPlan::Part {
@@ -299,6 +308,7 @@ impl Exchange<'_> {
         Ok(Gathered {
             payload: Payload::Part(found),
             staged,
+            held: None,
         })
     }
 

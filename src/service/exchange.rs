@@ -14,7 +14,7 @@ use crate::model::{
     Address, Body, Caller, Comments, Content, Details, Entries, NodeId, Place, Principal, Right,
     Rights, Timestamp, User, UserId,
 };
-use crate::store::{NewGroup, NewToken, StoreError};
+use crate::store::{NewGroup, NewToken, StoreError, Ticket};
 use bytes::{Bytes, BytesMut};
 use http::Method;
 use http::header::{self, HeaderMap};
@@ -22,6 +22,7 @@ use hyper::body::Incoming;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::SystemTime;
+use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 /// From this size on, bodies are worked on where they hinder no other request.
@@ -66,6 +67,8 @@ pub(super) struct Exchange<'a> {
     pub(super) body: Option<Incoming>,
     /// The verb that is meant, once that is known.
     pub(super) method: Method,
+    /// While it is at something long.
+    pub(super) turn: Option<OwnedSemaphorePermit>,
 }
 
 impl Exchange<'_> {
@@ -98,7 +101,11 @@ impl Exchange<'_> {
         allow(&caller.who, place.as_ref(), need)?;
         let coding = self.check_head(&mut body, &head.headers)?;
         let finish = finish?;
-        let Gathered { payload, staged } = self.gather(body, coding, at).await?;
+        let Gathered {
+            payload,
+            staged,
+            held,
+        } = self.gather(body, coding, at).await?;
         // A body may take its time. What is asked for is asked for when all of it is there.
         let caller = Caller {
             at: now(),
@@ -120,6 +127,7 @@ impl Exchange<'_> {
         };
         let much = matches!(&payload, Payload::Whole(bytes) if bytes.len() >= OFFLOAD_BYTES);
         let call = offload(much, self.number, move || finish(context, payload)).await?;
+        drop(held);
         let answer = self.perform(call, &caller).await;
         drop(staged);
         answer
@@ -142,12 +150,27 @@ impl Exchange<'_> {
         }
     }
 
+    /// What the store reads. What may be long waits for its turn, which the request then keeps until its answer is made.
+    async fn read<T>(&mut self, ticket: Ticket<T>) -> Result<T, Fault> {
+        if ticket.is_long() {
+            self.take_turn().await?;
+        }
+        self.told(ticket.await)
+    }
+
+    async fn take_turn(&mut self) -> Result<(), Fault> {
+        if self.turn.is_none() {
+            self.turn = Some(self.service.room.turn().await?);
+        }
+        Ok(())
+    }
+
     async fn locate(&self, caller: &Caller, address: Address) -> Result<Place, Fault> {
         self.told(self.service.store.locate(caller, address).await)
     }
 
     /// Does what the call asks, and what its answer asks further.
-    async fn perform(&self, mut call: Call, caller: &Caller) -> Result<Answer, Fault> {
+    async fn perform(&mut self, mut call: Call, caller: &Caller) -> Result<Answer, Fault> {
         loop {
             match self.step(call, caller).await? {
                 Next::Say(answer) => return Ok(answer),
@@ -156,13 +179,17 @@ impl Exchange<'_> {
         }
     }
 
-    async fn step(&self, call: Call, caller: &Caller) -> Result<Next, Fault> {
+    async fn step(&mut self, call: Call, caller: &Caller) -> Result<Next, Fault> {
         let store = &self.service.store;
         let (who, at) = (&caller.who, caller.at);
         match call {
             Call::Say(answer) => Ok(Next::Say(answer)),
             Call::Write { batch, reply } => {
                 let outcomes = self.told(store.write(batch).await)?;
+                if outcomes.len() >= OFFLOAD_PROPERTIES {
+                    // What was written was written: without a turn, the client has to hear of it all the same.
+                    drop(self.take_turn().await);
+                }
                 offload(
                     outcomes.len() >= OFFLOAD_PROPERTIES,
                     self.number,
@@ -171,7 +198,7 @@ impl Exchange<'_> {
                 .await
             }
             Call::List { query, reply } => {
-                let listing = self.told(store.list(caller, query).await)?;
+                let listing = self.read(store.list(caller, query)).await?;
                 offload(
                     listing.properties.len() >= OFFLOAD_PROPERTIES,
                     self.number,
@@ -204,19 +231,19 @@ impl Exchange<'_> {
                 offload(much, self.number, move || reply(view)).await
             }
             Call::FilesOn { page, reply } => {
-                let files = self.told(store.files_on(caller, page).await)?;
+                let files = self.read(store.files_on(caller, page)).await?;
                 let much = files.len() >= OFFLOAD_PROPERTIES;
                 offload(much, self.number, move || reply(files)).await
             }
             Call::FileHistory { id, reply } => {
-                let history = self.told(store.file_history(caller, id).await)?;
+                let history = self.read(store.file_history(caller, id)).await?;
                 let much = history.revisions.len() >= OFFLOAD_PROPERTIES;
                 offload(much, self.number, move || reply(history)).await
             }
             Call::Page { id, reply } => reply(self.told(store.page(caller, id).await)?),
             Call::Permissions { page, reply } => reply(self.told(store.permissions(page).await)?),
             Call::PagesWith { search, reply } => {
-                let pages = self.told(store.pages_with(caller, search).await)?;
+                let pages = self.read(store.pages_with(caller, search)).await?;
                 let much = pages.len() >= OFFLOAD_PROPERTIES;
                 offload(much, self.number, move || reply(pages)).await
             }
@@ -232,7 +259,7 @@ impl Exchange<'_> {
             }
             Call::Entry { id, reply } => reply(self.shown(caller, id).await?),
             Call::Entries { of, kind, reply } => {
-                let entries = self.told(store.entries(caller, of, kind).await)?;
+                let entries = self.read(store.entries(caller, of, kind)).await?;
                 let much = entries.entries.len() >= OFFLOAD_PROPERTIES;
                 offload(much, self.number, move || reply(entries)).await
             }
@@ -245,7 +272,7 @@ impl Exchange<'_> {
         }
     }
 
-    async fn step_in_detail(&self, detailed: Detailed, caller: &Caller) -> Result<Next, Fault> {
+    async fn step_in_detail(&mut self, detailed: Detailed, caller: &Caller) -> Result<Next, Fault> {
         let (store, at) = (&self.service.store, caller.at);
         match detailed {
             Detailed::Named { uuids, reply } => {
@@ -254,20 +281,21 @@ impl Exchange<'_> {
                 offload(much, self.number, move || reply(named)).await
             }
             Detailed::Details { ids, reply } => {
-                let details = self.told(store.details(caller, ids, Comments::Whether).await)?;
+                let details = self
+                    .read(store.details(caller, ids, Comments::Whether))
+                    .await?;
                 self.told_in_detail(details, reply).await
             }
             Detailed::Written { ids, reply } => {
                 let who = Principal::with_key(Arc::clone(&self.service.admin));
-                let details = self.told(
-                    store
-                        .details(&Caller { who, at }, ids, Comments::Whether)
-                        .await,
-                )?;
+                let caller = Caller { who, at };
+                let details = self
+                    .read(store.details(&caller, ids, Comments::Whether))
+                    .await?;
                 self.told_in_detail(details, reply).await
             }
             Detailed::Search { search, reply } => {
-                let details = self.told(store.search(caller, search).await)?;
+                let details = self.read(store.search(caller, search)).await?;
                 self.told_in_detail(details, reply).await
             }
         }

@@ -9,6 +9,7 @@ mod exchange;
 mod identify;
 mod origin;
 mod people;
+mod room;
 mod stream;
 
 pub use crate::dialect::NewUser;
@@ -24,12 +25,15 @@ use crate::fault::Fault;
 use crate::http::{Answer, AnswerBody, Head};
 use crate::model::{User, UserId};
 use crate::store::Store;
+use bytes::Bytes;
 use exchange::Exchange;
 use http::header::{self, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use room::Room;
 use std::error::Error;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -54,6 +58,7 @@ pub struct Service {
     links: Arc<LinkKey>,
     /// A random number of this process, from which the names of new nodes follow.
     seed: Uuid,
+    room: Room,
     requests: AtomicU64,
     failed: Notify,
 }
@@ -77,6 +82,9 @@ pub struct Settings {
     pub proxies: Proxies,
     /// The key of the site: who has it may do everything.
     pub api_key: Option<String>,
+    /// Where answers may wait in files without a name until they are fetched, if they are many and large. Without it such
+    /// answers are refused.
+    pub spool: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for Settings {
@@ -113,6 +121,7 @@ impl Service {
             privacy,
             proxies,
             api_key,
+            spool,
         } = settings;
         Ok(Service {
             anonymous: store.user(UserId::ANONYMOUS).await?,
@@ -124,6 +133,7 @@ impl Service {
                 Verified::new(Duration::from_secs(limits.credentials_secs))
                     .map_err(|error| error.to_string())?,
             ),
+            room: Room::new(spool),
             throttle: Throttle::new(limits.guesses_per_sec_max),
             store,
             limits,
@@ -164,6 +174,7 @@ impl Service {
             number,
             body: Some(body),
             method: head.method.clone(),
+            turn: None,
         };
         let told = match &base {
             Ok(base) => {
@@ -198,41 +209,69 @@ impl Service {
             micros = began.elapsed().as_micros(),
             "answered"
         );
-        self.response(answer, &method)
-    }
-
-    fn response(&self, answer: Answer, method: &Method) -> Response<AnswerStream> {
-        let length = answer.length();
-        let bodiless = *method == Method::HEAD || answer.status == StatusCode::NOT_MODIFIED;
-        let body = match answer.body {
-            _ if bodiless => AnswerStream::empty(),
-            AnswerBody::Document(document) => AnswerStream::of_bytes(document.into()),
-            AnswerBody::Bytes(bytes) => AnswerStream::of_bytes(bytes),
-            AnswerBody::Content { body, part } => {
-                AnswerStream::of_content(Arc::clone(&self.store), body, part)
+        let mut length = answer.length();
+        let body = match self.body(&mut answer, &method).await {
+            Ok(body) => body,
+            Err(fault) => {
+                answer = dialect.fault(&head, base.as_deref().unwrap_or_default(), &fault);
+                answer = dialect.shape(&head, answer);
+                length = answer.length();
+                AnswerStream::of_bytes(bytes_of(&mut answer))
             }
         };
-        let mut response = Response::new(body);
-        *response.status_mut() = answer.status;
-        *response.headers_mut() = answer.headers;
-        let headers = response.headers_mut();
-        // What is not sent has no length here (RFC 9110 §8.6).
-        if !matches!(
-            answer.status,
-            StatusCode::NOT_MODIFIED | StatusCode::NO_CONTENT
-        ) {
-            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-        }
-        headers
-            .entry(header::CACHE_CONTROL)
-            .or_insert(HeaderValue::from_static("private, no-cache"));
-        if !answer.is_script {
-            headers
-                .entry(header::X_CONTENT_TYPE_OPTIONS)
-                .or_insert(HeaderValue::from_static("nosniff"));
-        }
-        response
+        drop(exchange);
+        response(answer, length, body)
     }
+
+    /// The body of an answer as it is sent.
+    async fn body(&self, answer: &mut Answer, method: &Method) -> Result<AnswerStream, Fault> {
+        if *method == Method::HEAD || answer.status == StatusCode::NOT_MODIFIED {
+            return Ok(AnswerStream::empty());
+        }
+        if let AnswerBody::Content { body, part } = &answer.body {
+            let store = Arc::clone(&self.store);
+            return Ok(AnswerStream::of_content(store, body.clone(), part.clone()));
+        }
+        let bytes = bytes_of(answer);
+        match self.room.keep(bytes.clone()).await {
+            // What was written was written: the client has to hear that.
+            Err(_) if !method.is_safe() => Ok(AnswerStream::of_bytes(bytes)),
+            kept => kept,
+        }
+    }
+}
+
+/// The bytes of an answer that is no content of the store.
+fn bytes_of(answer: &mut Answer) -> Bytes {
+    let body = std::mem::replace(&mut answer.body, AnswerBody::Bytes(Bytes::new()));
+    match body {
+        AnswerBody::Document(document) => document.into(),
+        AnswerBody::Bytes(bytes) => bytes,
+        AnswerBody::Content { .. } => Bytes::new(),
+    }
+}
+
+fn response(answer: Answer, length: u64, body: AnswerStream) -> Response<AnswerStream> {
+    let mut response = Response::new(body);
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = answer.headers;
+    let headers = response.headers_mut();
+    // What is not sent has no length here (RFC 9110 §8.6).
+    if !matches!(
+        answer.status,
+        StatusCode::NOT_MODIFIED | StatusCode::NO_CONTENT
+    ) {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("private, no-cache"));
+    if !answer.is_script {
+        headers
+            .entry(header::X_CONTENT_TYPE_OPTIONS)
+            .or_insert(HeaderValue::from_static("nosniff"));
+    }
+    response
 }
 
 fn dialect_of(path: &str) -> &'static dyn Dialect {

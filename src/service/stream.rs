@@ -4,10 +4,18 @@ use crate::model;
 use crate::store::{CHUNK_BYTES, Store, StoreError, Ticket};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use std::fs::File;
+use std::io;
 use std::ops::RangeInclusive;
+use std::os::unix::fs::FileExt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinHandle;
+
+/// How much of a file is read at a time.
+const FILE_PIECE_BYTES: u64 = 64 << 10;
 
 /// The body of an answer.
 #[derive(Debug)]
@@ -16,6 +24,7 @@ pub struct AnswerStream(Source);
 enum Source {
     Bytes(Bytes),
     Content(Content),
+    File(Waiting),
 }
 
 impl std::fmt::Debug for Source {
@@ -23,6 +32,7 @@ impl std::fmt::Debug for Source {
         f.write_str(match self {
             Source::Bytes(_) => "Bytes",
             Source::Content(_) => "Content",
+            Source::File(_) => "File",
         })
     }
 }
@@ -37,6 +47,17 @@ struct Content {
     piece: Option<Ticket<Bytes>>,
 }
 
+/// Bytes that wait in a file.
+struct Waiting {
+    file: Arc<File>,
+    /// The offset of the next byte to send.
+    next: u64,
+    /// How many bytes are left.
+    left: u64,
+    piece: Option<JoinHandle<io::Result<Bytes>>>,
+    _permit: OwnedSemaphorePermit,
+}
+
 impl AnswerStream {
     pub(super) fn empty() -> Self {
         AnswerStream(Source::Bytes(Bytes::new()))
@@ -44,6 +65,21 @@ impl AnswerStream {
 
     pub(super) fn of_bytes(bytes: Bytes) -> Self {
         AnswerStream(Source::Bytes(bytes))
+    }
+
+    pub(super) fn of_file(file: File, length: u64, permit: OwnedSemaphorePermit) -> Self {
+        AnswerStream(Source::File(Waiting {
+            file: Arc::new(file),
+            next: 0,
+            left: length,
+            piece: None,
+            _permit: permit,
+        }))
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_in_file(&self) -> bool {
+        matches!(self.0, Source::File(_))
     }
 
     pub(super) fn of_content(
@@ -116,6 +152,34 @@ impl Content {
     }
 }
 
+impl Waiting {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, StoreError>>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        let (file, at) = (Arc::clone(&self.file), self.next);
+        // It is small.
+        let length = usize::try_from(self.left.min(FILE_PIECE_BYTES)).unwrap_or(usize::MAX);
+        let piece = self.piece.get_or_insert_with(|| {
+            tokio::task::spawn_blocking(move || {
+                let mut piece = vec![0; length];
+                file.read_exact_at(&mut piece, at)?;
+                Ok(piece.into())
+            })
+        });
+        let read = ready!(Pin::new(piece).poll(context));
+        self.piece = None;
+        Poll::Ready(Some(match read.map_err(io::Error::other).flatten() {
+            Ok(bytes) => {
+                self.next += bytes.len() as u64;
+                self.left -= bytes.len() as u64;
+                Ok(bytes)
+            }
+            Err(error) => Err(StoreError::Failed(Box::new(error))),
+        }))
+    }
+}
+
 impl Body for AnswerStream {
     type Data = Bytes;
     type Error = StoreError;
@@ -127,12 +191,8 @@ impl Body for AnswerStream {
         match &mut self.0 {
             Source::Bytes(bytes) if bytes.is_empty() => Poll::Ready(None),
             Source::Bytes(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Source::Content(content) => content.poll(context).map(|piece| {
-                if let Some(Err(error)) = &piece {
-                    tracing::error!(%error, "a content could not be sent");
-                }
-                piece.map(|piece| piece.map(Frame::data))
-            }),
+            Source::Content(content) => content.poll(context).map(framed),
+            Source::File(file) => file.poll(context).map(framed),
         }
     }
 
@@ -140,6 +200,7 @@ impl Body for AnswerStream {
         match &self.0 {
             Source::Bytes(bytes) => bytes.is_empty(),
             Source::Content(content) => content.left == 0,
+            Source::File(file) => file.left == 0,
         }
     }
 
@@ -147,6 +208,14 @@ impl Body for AnswerStream {
         SizeHint::with_exact(match &self.0 {
             Source::Bytes(bytes) => bytes.len() as u64,
             Source::Content(content) => content.left,
+            Source::File(file) => file.left,
         })
     }
+}
+
+fn framed(piece: Option<Result<Bytes, StoreError>>) -> Option<Result<Frame<Bytes>, StoreError>> {
+    if let Some(Err(error)) = &piece {
+        tracing::error!(%error, "an answer could not be sent to its end");
+    }
+    piece.map(|piece| piece.map(Frame::data))
 }

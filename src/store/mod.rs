@@ -267,12 +267,12 @@ pub enum StoreError {
 }
 
 /// An answer that is on its way, or there already.
-#[derive(Debug)]
 #[must_use = "nobody sees the answer of a ticket that is not awaited"]
 pub struct Ticket<T>(State<T>);
 
-#[derive(Debug)]
 enum State<T> {
+    /// Nothing has begun; `None` once it has.
+    Later(Option<Box<dyn FnOnce() -> Ticket<T> + Send>>),
     Waiting(oneshot::Receiver<Result<T, StoreError>>),
     /// `None` once it was taken.
     Ready(Option<Result<T, StoreError>>),
@@ -289,6 +289,27 @@ impl<T> Ticket<T> {
     fn ready(result: Result<T, StoreError>) -> Self {
         Ticket(State::Ready(Some(result)))
     }
+
+    /// A ticket for something long, which begins when it is first asked for.
+    fn later(begin: impl FnOnce() -> Ticket<T> + Send + 'static) -> Self {
+        Ticket(State::Later(Some(Box::new(begin))))
+    }
+
+    /// Whether what is asked for is long and has not begun: its answer may take much memory.
+    #[must_use]
+    pub fn is_long(&self) -> bool {
+        matches!(self.0, State::Later(_))
+    }
+}
+
+impl<T> std::fmt::Debug for Ticket<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self.0 {
+            State::Later(_) => "Later",
+            State::Waiting(_) => "Waiting",
+            State::Ready(_) => "Ready",
+        })
+    }
 }
 
 /// What is answered is never pinned.
@@ -298,7 +319,13 @@ impl<T> Future for Ticket<T> {
     type Output = Result<T, StoreError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if let State::Later(begin) = &mut self.0 {
+            *self = begin
+                .take()
+                .map_or_else(|| Ticket::ready(Err(StoreError::Closed)), |begin| begin());
+        }
         match &mut self.0 {
+            State::Later(_) => Poll::Ready(Err(StoreError::Closed)),
             State::Waiting(receiver) => {
                 let answer = Pin::new(receiver).poll(context);
                 answer.map(|answer| answer.unwrap_or(Err(StoreError::Closed)))

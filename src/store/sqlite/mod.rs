@@ -36,7 +36,7 @@ use crate::model::{
 use bytes::Bytes;
 use known::Known;
 use reader::Readers;
-use rusqlite::ErrorCode;
+use rusqlite::{Connection, ErrorCode};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -96,7 +96,7 @@ impl SqliteOptions {
 #[derive(Debug)]
 pub struct Sqlite {
     writer: Writer,
-    readers: Readers,
+    readers: Arc<Readers>,
     known: Arc<Known>,
 }
 
@@ -110,7 +110,7 @@ impl Sqlite {
         setup: impl FnOnce() -> Result<Setup, String>,
     ) -> Result<Self, OpenError> {
         let (db, claim, state) = schema::open(options, setup)?;
-        let readers = Readers::start(options)?;
+        let readers = Arc::new(Readers::start(options)?);
         let known = Arc::new(Known::default());
         let writer = Writer::start(options, db, claim, Arc::clone(&known))?;
         if state == schema::State::Existing {
@@ -121,6 +121,17 @@ impl Sqlite {
             readers,
             known,
         })
+    }
+}
+
+impl Sqlite {
+    /// Something whose answer may be long.
+    fn long<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Ticket<T> {
+        let readers = Arc::clone(&self.readers);
+        Ticket::later(move || readers.read(work))
     }
 }
 
@@ -165,8 +176,7 @@ impl Store for Sqlite {
             Some(Err(error)) => Ticket::ready(Err(error)),
             Some(Ok(None)) | None => {
                 let caller = caller.clone();
-                self.readers
-                    .read(move |db| rows::whole_list(db, &known, &caller, &query))
+                self.long(move |db| rows::whole_list(db, &known, &caller, &query))
             }
         }
     }
@@ -203,14 +213,12 @@ impl Store for Sqlite {
 
     fn file_history(&self, caller: &Caller, id: NodeId) -> Ticket<FileHistory> {
         let (caller, known) = (caller.clone(), self.known.users());
-        self.readers
-            .read(move |db| rows::file_history(db, &known, &caller, id))
+        self.long(move |db| rows::file_history(db, &known, &caller, id))
     }
 
     fn files_on(&self, caller: &Caller, page: NodeId) -> Ticket<Vec<FileView>> {
         let (caller, known) = (caller.clone(), self.known.users());
-        self.readers
-            .read(move |db| rows::files_on(db, &known, &caller, page))
+        self.long(move |db| rows::files_on(db, &known, &caller, page))
     }
 
     fn page(&self, caller: &Caller, id: NodeId) -> Ticket<PageView> {
@@ -227,8 +235,7 @@ impl Store for Sqlite {
 
     fn entries(&self, caller: &Caller, of: NodeId, kind: NodeKind) -> Ticket<Entries> {
         let (caller, known) = (caller.clone(), self.known.users());
-        self.readers
-            .read(move |db| spaces::entries(db, &known, &caller, of, kind))
+        self.long(move |db| spaces::entries(db, &known, &caller, of, kind))
     }
 
     fn named(&self, uuids: Uuids) -> Ticket<Named> {
@@ -237,14 +244,12 @@ impl Store for Sqlite {
 
     fn details(&self, caller: &Caller, ids: Vec<NodeId>, comments: Comments) -> Ticket<Details> {
         let (caller, known) = (caller.clone(), self.known.users());
-        self.readers
-            .read(move |db| search::details(db, &known, &caller, &ids, comments))
+        self.long(move |db| search::details(db, &known, &caller, &ids, comments))
     }
 
     fn search(&self, caller: &Caller, search: TreeSearch) -> Ticket<Details> {
         let (caller, known) = (caller.clone(), self.known.users());
-        self.readers
-            .read(move |db| search::search(db, &known, &caller, &search))
+        self.long(move |db| search::search(db, &known, &caller, &search))
     }
 
     fn link_key(&self) -> Ticket<[u8; 32]> {
@@ -258,8 +263,7 @@ impl Store for Sqlite {
 
     fn pages_with(&self, caller: &Caller, search: PageSearch) -> Ticket<Vec<FoundPage>> {
         let caller = caller.clone();
-        self.readers
-            .read(move |db| pages::pages_with(db, &caller, &search))
+        self.long(move |db| pages::pages_with(db, &caller, &search))
     }
 
     fn stage(&self, at: Timestamp) -> Ticket<ContentId> {
