@@ -6,7 +6,7 @@ use crate::auth::{self, Hasher};
 use crate::config::{Limits, Privacy};
 use crate::server::{self, Tls, TlsFiles};
 use crate::service::{Proxies, Service, Settings, is_prefix, now};
-use crate::store::{Setup, Sqlite, SqliteOptions, Store};
+use crate::store::{self, Checked, Setup, Sqlite, SqliteOptions, Store};
 use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
 use std::error::Error;
@@ -54,6 +54,9 @@ pub enum Command {
     /// The first start makes the account admin, with the password in the environment variable
     /// `PROPSTORE_ADMIN_PASSWORD`, or with a random one that is printed once.
     Serve(Serve),
+
+    /// Read every page of a database and say whether it is whole; it may be served meanwhile, and nothing is changed
+    Check(Database),
 
     /// Make an account in a database that is not being served
     ///
@@ -174,10 +177,38 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
                 .build()?;
             runtime.block_on(serve(options))
         }
+        Command::Check(database) => check(&database.db),
         Command::User(args) => people::add_user(&args),
         Command::Space(args) => people::add_space(&args),
         Command::Enroll(args) => people::enroll(&args),
     }
+}
+
+/// Tells what is in a database, or what is wrong with it.
+fn check(db: &Path) -> Result<(), CliError> {
+    let Checked {
+        nodes,
+        properties,
+        entries,
+        contents,
+        problems,
+    } = store::check(&SqliteOptions::new(db))?;
+    if problems.is_empty() {
+        print(&format!(
+            "{} is whole: {nodes} pages, folders and files, {properties} properties, {entries} entries of the log, \
+             {contents} large contents",
+            db.display()
+        ))?;
+        return Ok(());
+    }
+    for problem in &problems {
+        print(problem)?;
+    }
+    let (path, count) = (db.display(), problems.len());
+    Err(
+        format!("the database {path} is damaged, see above ({count} problems): bring back a copy")
+            .into(),
+    )
 }
 
 /// How many threads serve connections: one less than there are cores, since another thread writes. More of them only

@@ -9,7 +9,7 @@ mod memory;
 mod sqlite;
 
 pub use memory::Memory;
-pub use sqlite::{OpenError, Sqlite, SqliteOptions};
+pub use sqlite::{Checked, OpenError, Sqlite, SqliteOptions, check};
 
 use crate::model::{
     Access, Address, Batch, Caller, Comments, ContentId, Details, Entries, File, FileHistory,

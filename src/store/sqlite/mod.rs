@@ -5,6 +5,7 @@
 
 mod accounts;
 mod apply;
+mod check;
 mod checkpoint;
 mod contents;
 mod counters;
@@ -24,6 +25,7 @@ mod spaces;
 mod tests;
 mod writer;
 
+pub use check::{Checked, check};
 pub use schema::OpenError;
 
 use super::{Account, NewAccount, NewGroup, NewToken, Setup, Store, StoreError, Ticket};

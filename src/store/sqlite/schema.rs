@@ -205,6 +205,28 @@ pub(super) fn open(
     Ok((db, claim, state))
 }
 
+/// Opens the database to look through it, and leaves it as it is; it may be served at the same time.
+pub(super) fn open_to_look(options: &SqliteOptions) -> Result<Connection, OpenError> {
+    let path = options.path.as_path();
+    let database = |reason| OpenError::Database {
+        path: path.to_owned(),
+        reason,
+    };
+    if inspect(path)? == State::Created {
+        return Err(OpenError::File {
+            path: path.to_owned(),
+            reason: io::Error::new(io::ErrorKind::NotFound, "there is no database in it"),
+        });
+    }
+    let has_log = beside(path, "-wal").exists();
+    let db = connect(options).map_err(database)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log)
+        .and_then(|_| db.pragma_update(None, "query_only", true))
+        .map_err(database)?;
+    check(&db, path)?;
+    Ok(db)
+}
+
 /// Opens a further connection that copies the log of SQLite into the database.
 pub(super) fn open_checkpointer(options: &SqliteOptions) -> Result<Connection, OpenError> {
     let open = || {
