@@ -14,10 +14,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::tempdir;
 
-const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
+/// The properties that always change together.
+pub(crate) const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
 
 /// A batch that gives all properties this counter as value, if they have these etags.
-fn batch(address: SocketAddr, file: &str, counter: i64, etags: &[String]) -> Request {
+pub(crate) fn batch(address: SocketAddr, file: &str, counter: i64, etags: &[String]) -> Request {
     let mut document = "<properties>".to_owned();
     for (name, etag) in NAMES.iter().zip(etags) {
         write!(
@@ -53,7 +54,8 @@ fn state(list: &Node) -> (i64, Vec<String>) {
     (counters.first().copied().unwrap(), etags)
 }
 
-fn state_of(server: &Server, file: &str) -> (i64, Vec<String>) {
+/// The same of a file.
+pub(crate) fn state_of(server: &Server, file: &str) -> (i64, Vec<String>) {
     state(&server.get(format!("{file}/properties")).gives(200).xml())
 }
 
@@ -84,7 +86,7 @@ fn write_on(
 }
 
 /// Nothing is wrong with the database.
-fn check_integrity(db: &Path) {
+pub(crate) fn check_integrity(db: &Path) {
     let db = Database::open(db).unwrap();
     let all = |pragma: &str| -> Vec<String> {
         let mut statement = db.prepare(pragma).unwrap();

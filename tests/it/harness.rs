@@ -566,6 +566,11 @@ impl Connection {
         }
     }
 
+    /// The port of this end.
+    pub(crate) fn local_port(&self) -> u16 {
+        self.stream.get_ref().local_addr().unwrap().port()
+    }
+
     /// Has the kernel keep about so many bytes that were not read yet.
     pub(crate) fn receive_at_most(&self, bytes: usize) {
         let socket = socket2::SockRef::from(self.stream.get_ref());

@@ -1,0 +1,8 @@
+//! What the host does to the program: the power fails, the disk is full, the clock jumps (`promises.md` §1.1, §1.6).
+//!
+//! Most of these tests need programs that are not there everywhere, or root: `.ci/faults` installs the programs and runs
+//! them.
+
+mod disk;
+mod power;
+mod trace;
