@@ -95,6 +95,9 @@ pub enum Fault {
     /// The disk is full.
     #[error("there is no room left on the disk of the server; nothing was written")]
     Full,
+    /// The disk is failing, or has become read-only.
+    #[error("the disk of the server cannot be written at present; what is stored can be read")]
+    Unwritable,
     /// Something failed that is not the client's fault. The log has the cause under the number of the request.
     #[error("internal error; the log of the server has the cause under request {0}")]
     Internal(u64),
@@ -124,7 +127,9 @@ impl Fault {
             Fault::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Fault::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Fault::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
-            Fault::Overloaded | Fault::Locked => StatusCode::SERVICE_UNAVAILABLE,
+            Fault::Overloaded | Fault::Locked | Fault::Unwritable => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Fault::Full => StatusCode::INSUFFICIENT_STORAGE,
             Fault::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -136,7 +141,7 @@ impl Fault {
         match self {
             Fault::TooManyGuesses { retry_secs } => Some(*retry_secs),
             Fault::Overloaded | Fault::Locked => Some(1),
-            Fault::Full => Some(10),
+            Fault::Full | Fault::Unwritable => Some(10),
             Fault::Refused(_)
             | Fault::WrongCredentials
             | Fault::CredentialsNeeded

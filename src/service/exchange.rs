@@ -470,6 +470,10 @@ impl Exchange<'_> {
             StoreError::Overloaded => Fault::Overloaded,
             StoreError::Busy => Fault::Locked,
             StoreError::Full => Fault::Full,
+            StoreError::Unwritable(cause) => {
+                tracing::error!(request = self.number, %cause, "the disk cannot be written");
+                Fault::Unwritable
+            }
             StoreError::Closed => {
                 self.service.failed.notify_one();
                 Fault::Overloaded

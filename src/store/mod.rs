@@ -255,6 +255,9 @@ pub enum StoreError {
     /// There is no room on the disk.
     #[error("the disk is full")]
     Full,
+    /// The disk takes no writes: it is failing, or has become read-only.
+    #[error("the disk cannot be written")]
+    Unwritable(#[source] Box<dyn Error + Send + Sync>),
     /// The store was closed, or its writer has died.
     #[error("the store is closed")]
     Closed,

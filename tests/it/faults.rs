@@ -4,5 +4,8 @@
 //! them.
 
 mod disk;
+mod full;
+mod mount;
 mod power;
+mod readonly;
 mod trace;

@@ -271,6 +271,13 @@ impl Server {
         self.post(path).xml(document).gives(200)
     }
 
+    /// Sends a request to a server that may fail to do it: also an answer of 500 and above is an answer.
+    pub(crate) fn whatever(&self, request: &Request) -> Answer {
+        let mut connection = self.connect();
+        connection.may_break = true;
+        connection.send(request)
+    }
+
     /// A connection of its own.
     pub(crate) fn connect(&self) -> Connection {
         Connection::open(self.address)
@@ -526,9 +533,7 @@ impl Call<'_> {
 
     /// Sends it to a server whose database the test has damaged or holds, and demands this status of 500 or above.
     pub(crate) fn breaks(&self, status: u16) -> Answer {
-        let mut connection = self.server.connect();
-        connection.may_break = true;
-        connection.send(&self.request).is(status)
+        self.server.whatever(&self.request).is(status)
     }
 
     /// Sends the head with `Expect: 100-continue`, and the body only when asked for it.

@@ -38,7 +38,7 @@ use crate::model::{
 use bytes::Bytes;
 use known::Known;
 use reader::Readers;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, ffi};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -369,9 +369,22 @@ impl From<serde_json::Error> for StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
+        let extended = error.sqlite_error().map(|error| error.extended_code);
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy,
             Some(ErrorCode::DiskFull) => StoreError::Full,
+            Some(ErrorCode::ReadOnly) => StoreError::Unwritable(Box::new(error)),
+            Some(ErrorCode::SystemIoFailure) => match extended {
+                // The index of the log could not grow.
+                Some(ffi::SQLITE_IOERR_SHMSIZE) => StoreError::Full,
+                Some(
+                    ffi::SQLITE_IOERR_WRITE
+                    | ffi::SQLITE_IOERR_FSYNC
+                    | ffi::SQLITE_IOERR_DIR_FSYNC
+                    | ffi::SQLITE_IOERR_TRUNCATE,
+                ) => StoreError::Unwritable(Box::new(error)),
+                Some(_) | None => StoreError::Failed(Box::new(error)),
+            },
             Some(_) | None => StoreError::Failed(Box::new(error)),
         }
     }

@@ -8,7 +8,7 @@ use super::SqliteOptions;
 use crate::model::{NodeId, Role, UserId};
 use crate::store::{Setup, StoreError};
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, ffi, params};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -103,7 +103,7 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// SQLite cannot use it.
-    #[error("cannot use the database {}: {reason}", path.display())]
+    #[error("cannot use the database {}: {}", path.display(), said(reason))]
     Database {
         /// The file.
         path: PathBuf,
@@ -116,6 +116,16 @@ pub enum OpenError {
     /// A thread could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
+}
+
+/// What SQLite says, or what it would say if it knew: for the index of its log it only knows that there was an error.
+fn said(reason: &rusqlite::Error) -> String {
+    match reason.sqlite_error() {
+        Some(error) if error.extended_code == ffi::SQLITE_IOERR_SHMSIZE => {
+            "the disk is full".to_owned()
+        }
+        Some(_) | None => reason.to_string(),
+    }
 }
 
 /// Whether the database was there before.
@@ -137,7 +147,8 @@ pub(super) struct Claim {
 impl Claim {
     fn take(path: &Path) -> Result<Self, OpenError> {
         let path = path.to_owned();
-        let file = match File::open(&path) {
+        // For writing as well, because SQLite would not say why it cannot write.
+        let file = match OpenOptions::new().read(true).write(true).open(&path) {
             Ok(file) => file,
             Err(reason) => return Err(OpenError::File { path, reason }),
         };
