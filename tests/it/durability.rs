@@ -1,12 +1,13 @@
 //! What was acknowledged stays, whole, whatever happens; and of many writers one wins (`promises.md` §1.1, §1.2;
 //! `mindtouch.md` §16).
 
-use crate::harness::{Connection, Node, PASSWORD, Request, Server, basic, etag_parts};
+use crate::harness::{Connection, Node, PASSWORD, Request, Server, basic, etag_parts, program};
 use rusqlite::Connection as Database;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Barrier};
@@ -97,12 +98,63 @@ pub(crate) fn check_integrity(db: &Path) {
     assert!(all("PRAGMA foreign_key_check").is_empty());
 }
 
+/// Sends files in pieces and deletes them, over and over, until the server is gone: the last one that was acknowledged, and
+/// whether it was deleted since.
+fn upload_on(address: SocketAddr, name: &str, from: u32) -> (u32, bool) {
+    let mut connection = Connection::open(address);
+    let request = |method: &str, path: String| {
+        let request = Request::new(method, format!("/@api/deki{path}"));
+        let request = request.field("Host", address.to_string());
+        request.field("Authorization", basic("admin", PASSWORD))
+    };
+    let mut last = (from, false);
+    loop {
+        let number = last.0 + 1;
+        let put = request("PUT", format!("/pages/home/files/={name}{number}"));
+        let put = put.with_body(upload(number));
+        let Ok(answer) = connection.try_send(&put) else {
+            return last;
+        };
+        let id = answer.is(200).xml().attr("id").to_owned();
+        last = (number, false);
+        if number.is_multiple_of(2) {
+            let Ok(answer) = connection.try_send(&request("DELETE", format!("/files/{id}"))) else {
+                return last;
+            };
+            answer.is(200);
+            last = (number, true);
+        }
+    }
+}
+
+/// The bytes of a file that is sent in two pieces.
+fn upload(number: u32) -> Vec<u8> {
+    number.to_le_bytes().repeat(75_000)
+}
+
+/// What was sent and acknowledged is there, or gone if that was; the next one whole or not at all.
+fn check_upload(server: &Server, name: &str, (last, is_deleted): (u32, bool)) -> u32 {
+    let get = |number: u32| {
+        let path = format!("/pages/home/files/={name}{number}");
+        let answer = server.get(path).send();
+        (answer.status == 200).then(|| assert!(answer.body == upload(number), "{number} is torn"))
+    };
+    if last > 0 && (is_deleted || last % 2 == 1) {
+        assert_eq!(get(last).is_none(), is_deleted, "{name}{last}");
+    }
+    match get(last + 1) {
+        Some(()) => last + 1,
+        None => last,
+    }
+}
+
 #[test]
 fn after_kill_9_every_acknowledged_batch_is_there_and_none_is_half_there() {
     let mut dir = Arc::new(tempdir().unwrap());
     let mut files: Vec<String> = Vec::new();
-    let mut last = [0; 4];
-    for cycle in 0..6 {
+    let mut last = [0; 7];
+    let mut sent = (0, false);
+    for cycle in 0..12 {
         let began = Instant::now();
         let server = Server::on(dir, &[]);
         assert!(began.elapsed() < Duration::from_secs(5), "ready within 5 s");
@@ -119,6 +171,7 @@ fn after_kill_9_every_acknowledged_batch_is_there_and_none_is_half_there() {
                 "{counter} is not in {expected:?}"
             );
         }
+        let from = check_upload(&server, "u", sent);
         check_integrity(&server.db());
         let address = server.address();
         let (acknowledged, count) = channel();
@@ -131,6 +184,7 @@ fn after_kill_9_every_acknowledged_batch_is_there_and_none_is_half_there() {
                     scope.spawn(move || write_on(address, file, state, &acknowledged))
                 })
                 .collect();
+            let uploads = scope.spawn(move || upload_on(address, "u", from));
             drop(acknowledged);
             // Killed at another moment each time, and never between two batches of all writers.
             for _ in 0..40 + 13 * cycle {
@@ -140,6 +194,7 @@ fn after_kill_9_every_acknowledged_batch_is_there_and_none_is_half_there() {
             for (last, writer) in last.iter_mut().zip(writers) {
                 *last = writer.join().unwrap();
             }
+            sent = uploads.join().unwrap();
             dir
         });
     }
@@ -148,7 +203,55 @@ fn after_kill_9_every_acknowledged_batch_is_there_and_none_is_half_there() {
         let (counter, _) = state_of(&server, file);
         assert!((last..=last + 1).contains(&counter));
     }
+    check_upload(&server, "u", sent);
     check_integrity(&server.db());
+}
+
+/// A server that dies at this place in its third COMMIT, and what is there then.
+fn check_death(place: &str, is_there: bool) {
+    let dir = Arc::new(tempdir().unwrap());
+    let mut command = program(["serve", "--listen", "127.0.0.1:0", "--db"]);
+    command
+        .arg(dir.path().join("test.db"))
+        .env("PROPSTORE_ADMIN_PASSWORD", PASSWORD)
+        .env("FAILPOINTS", format!("{place}=2*off->return"))
+        .stdout(Stdio::null());
+    let mut server = Server::spawn(command, dir);
+    let file = server.file("f");
+    let first = vec![String::new(); NAMES.len()];
+    let address = server.address();
+    server
+        .connect()
+        .send(&batch(address, &file, 1, &first))
+        .is(200);
+    let (_, etags) = state_of(&server, &file);
+    let second = batch(address, &file, 2, &etags);
+    assert!(
+        server.connect().try_send(&second).is_err(),
+        "nobody answers it"
+    );
+    assert!(!server.wait().success());
+    let server = Server::on(server.dir(), &[]);
+    let (counter, now) = state_of(&server, &file);
+    assert_eq!(counter, if is_there { 2 } else { 1 });
+    assert_eq!(now == etags, !is_there);
+    let address = server.address();
+    let next = batch(address, &file, counter + 1, &now);
+    assert_eq!(
+        server.connect().send(&next).is(200).xml().attr("count"),
+        "5"
+    );
+    check_integrity(&server.db());
+}
+
+#[test]
+fn of_a_batch_before_its_commit_nothing_is_there() {
+    check_death("before-commit", false);
+}
+
+#[test]
+fn a_batch_after_its_commit_is_there_whole_though_nobody_was_told() {
+    check_death("after-commit", true);
 }
 
 /// Batches of two properties from 16 threads, each round with the same etags, while others read the list.
