@@ -7,6 +7,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tempfile::{TempDir, tempdir};
 
 /// Everything in a folder, byte for byte.
@@ -175,6 +176,63 @@ fn what_is_no_database_of_ours_is_refused_and_left_untouched() {
     let half = std::fs::read(at("half")).unwrap();
     std::fs::write(at("half"), &half[..half.len() / 2]).unwrap();
     check_refused(&dir, serve(&at("half"), "127.0.0.1:0"), "half");
+}
+
+#[test]
+fn a_database_says_what_it_is_and_damage_is_refused() {
+    let stopped = stopped();
+    let good = std::fs::read(stopped.path().join("test.db")).unwrap();
+    let number = |at: usize| u32::from_be_bytes(good[at..at + 4].try_into().unwrap());
+    assert_eq!(number(68), 0x7072_6f70, "the application_id is `prop`");
+    assert!(number(60) > 0, "the user_version is that of the tables");
+    let page = 8192;
+    let dir = tempdir().unwrap();
+    let path = dir.path().join("test.db");
+    let check = |change: &dyn Fn(&mut Vec<u8>), says: &str| {
+        let mut bytes = good.clone();
+        change(&mut bytes);
+        std::fs::write(&path, bytes).unwrap();
+        let began = Instant::now();
+        check_refused(&dir, serve(&path, "127.0.0.1:0"), says);
+        assert!(began.elapsed() < Duration::from_secs(10));
+    };
+    check(
+        &|file| file[60..64].copy_from_slice(&1_i32.to_be_bytes()),
+        "has format 1",
+    );
+    check(
+        &|file| file[60..64].copy_from_slice(&(-1_i32).to_be_bytes()),
+        "unknown format",
+    );
+    check(&|file| file[68] = 0, "a database of another program");
+    // The size of a page, the list of tables, and the roots of two of them.
+    check(&|file| file[16..18].copy_from_slice(&[0, 3]), "test.db");
+    check(&|file| file[100..page].fill(0xFF), "malformed");
+    check(&|file| file[page..2 * page].fill(0xFF), "malformed");
+    check(&|file| file[3 * page..4 * page].fill(0), "malformed");
+    check(&|file| file.truncate(page), "it has been cut off");
+    check(&|file| file.truncate(file.len() - 1), "it has been cut off");
+}
+
+#[test]
+fn with_the_log_of_another_program_it_is_refused() {
+    let stopped = stopped();
+    let dir = tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let other = Database::open(at("other")).unwrap();
+    other
+        .execute_batch("PRAGMA page_size=8192; PRAGMA journal_mode=WAL; CREATE TABLE t (x); INSERT INTO t VALUES (1)")
+        .unwrap();
+    std::fs::copy(at("other-wal"), at("test.db-wal")).unwrap();
+    std::fs::copy(stopped.path().join("test.db"), at("test.db")).unwrap();
+    drop(other);
+    let files = || ["test.db", "test.db-wal"].map(|name| std::fs::read(at(name)).unwrap());
+    let before = files();
+    let (code, out, err) = run(serve(&at("test.db"), "127.0.0.1:0"));
+    assert_eq!((code, out.as_str()), (Some(1), ""), "{err}");
+    assert!(err.contains("is not a propstore database"), "{err}");
+    assert_eq!(err.lines().count(), 1, "{err}");
+    assert!(files() == before);
 }
 
 #[test]
