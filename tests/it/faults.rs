@@ -5,6 +5,7 @@
 
 mod disk;
 mod full;
+mod lock;
 mod mount;
 mod power;
 mod readonly;
