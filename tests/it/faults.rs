@@ -3,6 +3,7 @@
 //! Most of these tests need programs that are not there everywhere, or root: `.ci/faults` installs the programs and runs
 //! them.
 
+mod clock;
 mod disk;
 mod full;
 mod lock;
