@@ -4,6 +4,7 @@
 //! them.
 
 mod clock;
+mod descriptors;
 mod disk;
 mod full;
 mod lock;
