@@ -13,6 +13,8 @@ mod check;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod defects;
 #[cfg(test)]
 mod durability;
