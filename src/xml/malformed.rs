@@ -81,8 +81,9 @@ fn shown(c: char) -> char {
     }
 }
 
-/// A piece of a document as a message repeats it: short and on one line, however long it is.
-pub(super) struct Brief<'a>(pub(super) &'a str);
+/// A piece of what somebody sent as a message repeats it: short and on one line, however long it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Brief<'a>(pub &'a str);
 
 impl fmt::Display for Brief<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -20,7 +20,7 @@ mod tests;
 mod write;
 
 pub use decode::{Undecodable, decode};
-pub use malformed::Malformed;
+pub use malformed::{Brief, Malformed};
 pub use markup::Markup;
 pub use read::{DEPTH_MAX, Event, Parser};
 pub use tag::{ATTRIBUTES_MAX, Element};

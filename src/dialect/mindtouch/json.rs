@@ -6,6 +6,7 @@
 //! keys, and all `contents` but the first. A key that is there twice is refused.
 
 use super::request::{Document, Item};
+use crate::xml::Brief;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -149,10 +150,13 @@ fn element<'a>(
         if key == "#text" {
             inside = text(value, &format!("'#text' in {place}"))?;
         } else if key.starts_with('@') {
-            let value = text(value, &format!("'{key}' in {place}"))?;
+            let value = text(value, &format!("'{}' in {place}", Brief(&key)))?;
             attributes.push((key, value));
         } else {
-            let what = format!("{place} can hold only '#text', not '{key}': markup is text, too");
+            let what = format!(
+                "{place} can hold only '#text', not '{}': markup is text, too",
+                Brief(&key)
+            );
             return Err(what);
         }
     }
@@ -233,7 +237,8 @@ impl<'de> Visitor<'de> for AnyValue<'_> {
             let Json::Text(key) = key else { continue };
             if !keys.insert(key.clone()) {
                 return Err(A::Error::custom(format_args!(
-                    "the key '{key}' is there twice"
+                    "the key '{}' is there twice",
+                    Brief(&key)
                 )));
             }
             entries.push((key, map.next_value_seed(self)?));

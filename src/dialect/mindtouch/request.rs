@@ -13,7 +13,7 @@ use crate::model::{
     PERSON_BYTES_MAX, Precondition, PropertyName, Put, Refusal, ResourceId, Role, UserChange,
     check_login, not_xml,
 };
-use crate::xml::{self, Element, Event, Markup, Parser};
+use crate::xml::{self, Brief, Element, Event, Markup, Parser};
 use bytes::Bytes;
 use http::header;
 use std::borrow::Cow;
@@ -115,10 +115,12 @@ pub(super) fn batch(
     let mut changes: Vec<Change> = edits.map(change).collect();
     let language = language.filter(|_| languages == Languages::Read);
     if let Some(text) = language.filter(|text| !text.trim().is_empty()) {
-        let language: Language = text
-            .trim()
-            .parse()
-            .map_err(|()| Fault::BadRequest(format!("'{text}' is not a language such as en-us")))?;
+        let language: Language = text.trim().parse().map_err(|()| {
+            Fault::BadRequest(format!(
+                "'{}' is not a language such as en-us",
+                Brief(&text)
+            ))
+        })?;
         changes.push(change(Edit::SetLanguage(language)));
     }
     Ok(changes)
@@ -158,7 +160,7 @@ pub(super) fn root<'a>(parser: &mut Parser<'a>, name: &str) -> Result<Element<'a
             Some(Event::Start(element)) => {
                 let what = format!(
                     "the root element is <{}>, but it has to be <{name}>",
-                    element.name
+                    Brief(element.name)
                 );
                 return Err(parser.fault_at(&element, what).into());
             }
@@ -354,7 +356,8 @@ pub(super) fn user(body: &[u8], charset: Option<&str>) -> Result<Described, Faul
                 let name = trimmed(&mut parser)?;
                 let role = Role::of_name(&name).ok_or_else(|| {
                     Fault::BadRequest(format!(
-                        "'{name}' is not a role: it is one of None, Viewer, Contributor, Manager, Admin"
+                        "'{}' is not a role: it is one of None, Viewer, Contributor, Manager, Admin",
+                        Brief(&name)
                     ))
                 })?;
                 change.role = Some(role);
@@ -364,7 +367,10 @@ pub(super) fn user(body: &[u8], charset: Option<&str>) -> Result<Described, Faul
                     "active" => Access::Active,
                     "inactive" => Access::Disabled,
                     other => {
-                        let what = format!("'{other}' is not a status: it is active or inactive");
+                        let what = format!(
+                            "'{}' is not a status: it is active or inactive",
+                            Brief(other)
+                        );
                         return Err(Fault::BadRequest(what));
                     }
                 });

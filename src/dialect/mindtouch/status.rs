@@ -3,6 +3,7 @@
 
 use crate::fault::Fault;
 use crate::model::{Denied, Invalid, NameFault, Refusal};
+use crate::xml::Brief;
 use http::StatusCode;
 
 /// In which request a change was refused: the same no has other words in a batch than alone.
@@ -73,7 +74,8 @@ pub(super) fn of_refusal(refusal: &Refusal, manner: Manner) -> (StatusCode, Stri
             conflict(format!("A property named '{name}' already exists."))
         }
         Refusal::Stale { given, property } => conflict(format!(
-            "Given ETag '{given}' for resource id '{property}' does not match ETag for HEAD revision."
+            "Given ETag '{}' for resource id '{property}' does not match ETag for HEAD revision.",
+            Brief(given)
         )),
         Refusal::StaleNode { etag } => {
             conflict(format!("It has changed: its ETag is '{etag}' now."))
@@ -157,7 +159,10 @@ fn of_invalid(invalid: &Invalid) -> String {
             format!("The property name is invalid: {fault}.")
         }
         Invalid::MediaType { property, given } => {
-            format!("The property '{property}' does not have a valid mimetype: '{given}'")
+            format!(
+                "The property '{property}' does not have a valid mimetype: '{}'",
+                Brief(given)
+            )
         }
         Invalid::Setting { .. } => format!("{invalid}."),
         Invalid::NotText(media_type) => format!(
