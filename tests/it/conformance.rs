@@ -557,12 +557,6 @@ fn a_document_says_the_same_in_every_encoding_or_is_refused() {
             "{label}"
         );
         client.forget();
-        // Of another name the bytes are none.
-        for wrong in ["utf-8", "us-ascii", "utf-16", "x-unknown", "Klingon"] {
-            // To ASCII, ISO-2022-JP has control characters in it, which no document may have.
-            let document = batch_in(wrong, "text/xml; charset=utf-8", &inside);
-            fault(label, client.batch(label, &document));
-        }
     }
     for name in ["weekly-utf-16.xml", "weekly-little-endian.xml"] {
         let bytes = read(name);
@@ -604,6 +598,11 @@ fn a_document_says_the_same_in_every_encoding_or_is_refused() {
         );
         assert!(value.lines().count() > 3500, "{label}");
         client.forget();
+        // Of another name these bytes are none; to ASCII, ISO-2022-JP is full of control characters.
+        for wrong in ["utf-8", "us-ascii", "utf-16", "x-unknown", "Klingon"] {
+            let document = batch_in(wrong, "text/plain; charset=utf-8", &inside);
+            fault(label, client.batch(label, &document));
+        }
     }
 }
 

@@ -9,6 +9,8 @@ mod auth;
 #[cfg(test)]
 mod batch;
 #[cfg(test)]
+mod bombs;
+#[cfg(test)]
 mod check;
 #[cfg(test)]
 mod cli;
