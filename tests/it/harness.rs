@@ -102,9 +102,15 @@ impl Server {
 
     /// A server on the database in this folder, which is made if there is none.
     pub(crate) fn on(dir: Arc<TempDir>, flags: &[&str]) -> Self {
+        Self::failing(dir, flags, "")
+    }
+
+    /// The same, where it waits or dies at some places of the way of a write: `FAILPOINTS`, in the words of the crate `fail`.
+    pub(crate) fn failing(dir: Arc<TempDir>, flags: &[&str], failpoints: &str) -> Self {
         let mut command = program(["serve", "--listen", "127.0.0.1:0", "--db"]);
         command.arg(dir.path().join("test.db")).args(flags);
         command.env("PROPSTORE_ADMIN_PASSWORD", PASSWORD);
+        command.env("FAILPOINTS", failpoints);
         command.stdout(Stdio::null());
         Self::spawn(command, dir)
     }
@@ -561,14 +567,19 @@ pub(crate) struct Connection {
 impl Connection {
     /// A connection to this address.
     pub(crate) fn open(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        Connection {
+        Self::try_open(address).unwrap()
+    }
+
+    /// A connection to this address, if the server lives.
+    pub(crate) fn try_open(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(Connection {
             stream: BufReader::new(stream),
             may_break: false,
-        }
+        })
     }
 
     /// The port of this end.

@@ -31,6 +31,8 @@ mod formats;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod history;
+#[cfg(test)]
 mod links;
 #[cfg(test)]
 mod luminus;
