@@ -6,7 +6,7 @@ use crate::report::Row;
 use crate::server::Server;
 use crate::worker::{Task, Worker};
 use anyhow::{Result, ensure};
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -26,7 +26,7 @@ pub(crate) struct Bench {
     /// Requests a second that an open loop asks for, once that is known.
     pub(crate) rate: Option<f64>,
     /// The large store, once it is filled.
-    pub(crate) large: Option<Rc<TempDir>>,
+    pub(crate) large: Option<Arc<TempDir>>,
 }
 
 impl Bench {
@@ -61,7 +61,7 @@ impl Bench {
     }
 
     /// A server on this database.
-    pub(crate) fn server_on(&self, folder: Rc<TempDir>) -> Result<Server> {
+    pub(crate) fn server_on(&self, folder: Arc<TempDir>) -> Result<Server> {
         Server::on(&self.options.bin, folder)
     }
 

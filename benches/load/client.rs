@@ -20,6 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How many bytes of a large body are sent at a time.
 const PIECE_BYTES: usize = 256 << 10;
 
+/// The statuses that say yes.
+const YES: [u16; 3] = [200, 201, 204];
+
 /// How much is shown of an answer that was not expected.
 const ERROR_BYTES: usize = 600;
 
@@ -34,6 +37,37 @@ pub(crate) struct Connection {
 
 /// The body of an answer that says yes.
 pub(crate) type Body<'a> = &'a [u8];
+
+/// Any answer that does not say that the server has failed.
+#[derive(Clone, Copy)]
+pub(crate) struct Answer<'a> {
+    /// Its status.
+    pub(crate) status: u16,
+    /// The status line and the header fields.
+    pub(crate) head: &'a str,
+    /// The body.
+    pub(crate) body: Body<'a>,
+}
+
+impl<'a> Answer<'a> {
+    /// The value of a header field.
+    pub(crate) fn field(&self, name: &str) -> Option<&'a str> {
+        self.head
+            .split("\r\n")
+            .filter_map(|line| line.split_once(':'))
+            .find(|(other, _)| other.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim())
+    }
+
+    /// Whether it has one of these statuses.
+    pub(crate) fn is(self, statuses: &[u16]) -> Result<Self> {
+        if !statuses.contains(&self.status) {
+            let shown = &self.body[..self.body.len().min(ERROR_BYTES)];
+            bail!("status {}: {}", self.status, String::from_utf8_lossy(shown));
+        }
+        Ok(self)
+    }
+}
 
 impl Connection {
     /// A connection on which nobody has signed in.
@@ -64,14 +98,14 @@ impl Connection {
     pub(crate) fn get(&mut self, path: &str) -> Result<Body<'_>> {
         self.begin("GET", path);
         self.sent.extend_from_slice(b"\r\n");
-        self.exchange().with_context(|| format!("GET {path}"))
+        self.yes().with_context(|| format!("GET {path}"))
     }
 
     /// Puts a body to a path.
     pub(crate) fn put(&mut self, path: &str, media_type: &str, body: &[u8]) -> Result<Body<'_>> {
         self.begin_put(path, media_type, body.len());
         self.sent.extend_from_slice(body);
-        self.exchange().with_context(|| format!("PUT {path}"))
+        self.yes().with_context(|| format!("PUT {path}"))
     }
 
     /// Puts so many bytes to a path, in pieces.
@@ -85,10 +119,10 @@ impl Connection {
             left -= PIECE_BYTES;
         }
         self.sent.extend_from_slice(&piece[..left]);
-        self.exchange().with_context(|| format!("PUT {path}"))
+        self.yes().with_context(|| format!("PUT {path}"))
     }
 
-    /// Any request, to any path of any protocol.
+    /// A request to any path of any protocol that has to be answered with yes.
     pub(crate) fn request(
         &mut self,
         method: &str,
@@ -96,12 +130,27 @@ impl Connection {
         media_type: &str,
         body: &[u8],
     ) -> Result<Body<'_>> {
+        let fields = format!("Content-Type: {media_type}\r\n");
+        let answer = self.ask(method, path, &fields, body)?;
+        let answer = answer.is(&YES);
+        Ok(answer.with_context(|| format!("{method} {path}"))?.body)
+    }
+
+    /// Any request to any path of any protocol, with these further header fields, each with the end of its line.
+    pub(crate) fn ask(
+        &mut self,
+        method: &str,
+        path: &str,
+        fields: &str,
+        body: &[u8],
+    ) -> Result<Answer<'_>> {
         self.begin_at(method, "", path);
         let length = body.len();
-        let fields = format!("Content-Type: {media_type}\r\nContent-Length: {length}\r\n\r\n");
+        let fields = format!("{fields}Content-Length: {length}\r\n\r\n");
         self.sent.extend_from_slice(fields.as_bytes());
         self.sent.extend_from_slice(body);
-        self.exchange().with_context(|| format!("{method} {path}"))
+        self.exchange(method == "HEAD")
+            .with_context(|| format!("{method} {path}"))
     }
 
     fn begin(&mut self, method: &str, path: &str) {
@@ -122,8 +171,13 @@ impl Connection {
         self.sent.extend_from_slice(fields.as_bytes());
     }
 
+    /// Sends what is left of the request, and reads the answer, which has to say yes.
+    fn yes(&mut self) -> Result<Body<'_>> {
+        Ok(self.exchange(false)?.is(&YES)?.body)
+    }
+
     /// Sends what is left of the request, and reads the answer.
-    fn exchange(&mut self) -> Result<Body<'_>> {
+    fn exchange(&mut self, has_no_body: bool) -> Result<Answer<'_>> {
         self.stream.write_all(&self.sent)?;
         let mut filled = 0;
         let head_end = loop {
@@ -133,6 +187,7 @@ impl Connection {
             }
         };
         let (status, length) = read_head(&self.received[..head_end])?;
+        let length = if has_no_body { 0 } else { length };
         let body = head_end + 4;
         let end = body + length;
         ensure!(filled <= end, "there is more than the answer");
@@ -140,12 +195,15 @@ impl Connection {
             self.received.resize(end, 0);
         }
         self.stream.read_exact(&mut self.received[filled..end])?;
-        let body = &self.received[body..end];
-        if !matches!(status, 200 | 201 | 204) {
-            let shown = &body[..body.len().min(ERROR_BYTES)];
-            bail!("status {status}: {}", String::from_utf8_lossy(shown));
+        let answer = Answer {
+            status,
+            head: std::str::from_utf8(&self.received[..head_end])?,
+            body: &self.received[body..end],
+        };
+        if status >= 500 {
+            answer.is(&[])?;
         }
-        Ok(body)
+        Ok(answer)
     }
 
     fn read_some(&mut self, filled: usize) -> Result<usize> {
@@ -161,19 +219,18 @@ impl Connection {
 /// The status, and the length of the body.
 fn read_head(head: &[u8]) -> Result<(u16, usize)> {
     let head = std::str::from_utf8(head)?;
-    let mut lines = head.split("\r\n");
-    let status = lines
-        .next()
-        .and_then(|line| line.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok())
+    let status = head
+        .strip_prefix("HTTP/1.1 ")
+        .and_then(|rest| rest.get(..3)?.parse().ok())
         .with_context(|| format!("not the head of an answer: {head}"))?;
     // What has no content does not say its length either.
-    if status == 204 {
+    if matches!(status, 204 | 304) {
         return Ok((status, 0));
     }
-    let length = lines
-        .filter_map(|line| line.split_once(':'))
-        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-        .and_then(|(_, value)| value.trim().parse().ok())
+    let body = b"";
+    let length = Answer { status, head, body }
+        .field("content-length")
+        .and_then(|value| value.parse().ok())
         .with_context(|| format!("an answer without its length: {head}"))?;
     Ok((status, length))
 }

@@ -9,7 +9,7 @@ use crate::server::{Memory, Server, new_folder};
 use crate::worker::Task;
 use anyhow::{Result, ensure};
 use std::fs;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -41,11 +41,11 @@ pub(crate) fn memory(bench: &mut Bench) -> Result<()> {
     let empty = bench.server()?.stop()?;
     report_start(
         "an empty store",
-        &start_times(bench, || Ok(Rc::clone(&empty)))?,
+        &start_times(bench, || Ok(Arc::clone(&empty)))?,
     );
     let properties = grouped(float(bench.options().properties));
     let name = format!("a store of {properties} properties");
-    report_start(&name, &start_times(bench, || Ok(Rc::clone(&large)))?);
+    report_start(&name, &start_times(bench, || Ok(Arc::clone(&large)))?);
     let server = bench.server_on(large)?;
     answered(&server)?;
     report_memory(&format!("idle on {name}"), &server.memory()?);
@@ -53,19 +53,19 @@ pub(crate) fn memory(bench: &mut Bench) -> Result<()> {
 }
 
 /// The folder of the large store, which is filled unless another scenario has done so.
-fn large_store(bench: &mut Bench) -> Result<Rc<TempDir>> {
+fn large_store(bench: &mut Bench) -> Result<Arc<TempDir>> {
     if let Some(folder) = &bench.large {
-        return Ok(Rc::clone(folder));
+        return Ok(Arc::clone(folder));
     }
     title("a large store, to be started on");
     let (server, _) = filled(bench, bench.options().properties)?;
     let folder = server.stop()?;
-    bench.large = Some(Rc::clone(&folder));
+    bench.large = Some(Arc::clone(&folder));
     Ok(folder)
 }
 
 /// From the start of the program to the first answer, shortest first.
-fn start_times(bench: &Bench, folder: impl Fn() -> Result<Rc<TempDir>>) -> Result<Vec<Duration>> {
+fn start_times(bench: &Bench, folder: impl Fn() -> Result<Arc<TempDir>>) -> Result<Vec<Duration>> {
     let mut times = Vec::new();
     for _ in 0..STARTS {
         let server = bench.server_on(folder()?)?;

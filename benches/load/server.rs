@@ -4,9 +4,9 @@ use anyhow::{Context, Result, anyhow, ensure};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
-use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Server {
     child: Child,
     address: SocketAddr,
-    folder: Rc<TempDir>,
+    folder: Arc<TempDir>,
     spawned: Instant,
 }
 
@@ -38,8 +38,13 @@ pub(crate) struct Memory {
 }
 
 /// A folder for a new database, on the disk on which the program was built.
-pub(crate) fn new_folder() -> Result<Rc<TempDir>> {
-    Ok(Rc::new(TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?))
+pub(crate) fn new_folder() -> Result<Arc<TempDir>> {
+    Ok(Arc::new(TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?))
+}
+
+/// The database in a folder.
+pub(crate) fn database(folder: &TempDir) -> PathBuf {
+    folder.path().join("load.db")
 }
 
 impl Server {
@@ -49,7 +54,7 @@ impl Server {
     }
 
     /// Starts the program on the database in this folder, which is made if there is none.
-    pub(crate) fn on(binary: &Path, folder: Rc<TempDir>) -> Result<Self> {
+    pub(crate) fn on(binary: &Path, folder: Arc<TempDir>) -> Result<Self> {
         let mut command = Command::new(binary);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("PROPSTORE_") {
@@ -58,7 +63,7 @@ impl Server {
         }
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--db"])
-            .arg(folder.path().join("load.db"))
+            .arg(database(&folder))
             .env("PROPSTORE_ADMIN_PASSWORD", PASSWORD)
             .env("NO_COLOR", "1")
             .stdin(Stdio::null())
@@ -88,22 +93,32 @@ impl Server {
         self.address
     }
 
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The folder with its database.
+    pub(crate) fn folder(&self) -> &TempDir {
+        &self.folder
+    }
+
     /// When it was started.
     pub(crate) fn spawned(&self) -> Instant {
         self.spawned
     }
 
     /// Ends it as a service manager would, and leaves its database.
-    pub(crate) fn stop(mut self) -> Result<Rc<TempDir>> {
+    pub(crate) fn stop(mut self) -> Result<Arc<TempDir>> {
         signal("TERM", &self.child)?;
         let status = self.child.wait()?;
         ensure!(status.success(), "the server ended with {status}");
-        Ok(Rc::clone(&self.folder))
+        Ok(Arc::clone(&self.folder))
     }
 
     /// What it has in memory now.
     pub(crate) fn memory(&self) -> Result<Memory> {
-        let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id()))?;
+        let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.id()))?;
         let field = |name: &str| {
             let mut lines = rollup.lines();
             let value = lines.find_map(|line| line.strip_prefix(name)?.strip_suffix("kB"));
@@ -122,11 +137,11 @@ impl Server {
     /// Does some work while `strace` looks on, and counts how often the server asks the disk to hold what was written.
     /// `None` if there is no `strace`, or it may not look on.
     pub(crate) fn count_syncs<T>(&self, work: impl FnOnce() -> T) -> Result<Option<(T, usize)>> {
-        let counts = self.folder.path().join("strace");
+        let counts = self.folder().path().join("strace");
         let mut command = Command::new("strace");
         command
             .args(["-f", "-c", "-e", "trace=fsync,fdatasync", "-p"])
-            .arg(self.child.id().to_string())
+            .arg(self.id().to_string())
             .arg("-o")
             .arg(&counts)
             .stderr(Stdio::piped());

@@ -47,6 +47,11 @@ pub(crate) struct Resource {
 }
 
 impl Resource {
+    /// Where its properties are.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// Whether it has taken its share of batches that create so many.
     fn is_full(&self, count: usize) -> bool {
         self.properties.len() >= count * BATCHES_OF_A_RESOURCE
@@ -235,7 +240,7 @@ impl Worker {
     }
 
     fn list(&mut self, resource: &mut Resource) -> Result<usize> {
-        let mut blocks = Blocks(self.connection.get(&resource.path)?);
+        let mut blocks = Blocks(self.connection.get(resource.path())?);
         for (number, known) in resource.properties.iter().enumerate() {
             let block = blocks.next().context("too few properties are listed")?;
             check_block(block, number, known)?;
