@@ -655,6 +655,7 @@ impl Connection {
         let status_line = self.line()?;
         let status = status_line
             .strip_prefix("HTTP/1.1 ")
+            .or_else(|| status_line.strip_prefix("HTTP/1.0 "))
             .and_then(|rest| rest.get(..3)?.parse().ok())
             .unwrap_or_else(|| panic!("not a status line: {status_line:?}"));
         let mut answer = Answer {
@@ -726,6 +727,15 @@ impl Connection {
         let mut told = String::new();
         self.stream.read_to_string(&mut told).unwrap();
         told
+    }
+
+    /// All answers until the server closes the connection, interim ones too, to requests that all expect a body.
+    pub(crate) fn answers_to_the_end(&mut self) -> Vec<Answer> {
+        let mut answers = Vec::new();
+        while !self.stream.fill_buf().unwrap().is_empty() {
+            answers.push(self.read_one("GET"));
+        }
+        answers
     }
 
     /// Whether the server has closed the connection, once all answers are read.

@@ -55,6 +55,8 @@ mod search;
 #[cfg(test)]
 mod single;
 #[cfg(test)]
+mod smuggling;
+#[cfg(test)]
 mod spaces;
 #[cfg(test)]
 mod tidy;
