@@ -177,10 +177,23 @@ impl Deadline {
     }
 }
 
+/// What of a request has not been read.
+#[derive(Default)]
+pub(super) enum Unread {
+    /// Its body, or the rest of that.
+    Body(Incoming),
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Nothing, but what stood there after the last chunk need not be what a proxy has seen there: hyper takes an LF
+    /// without its CR for the beginning of trailers, and others for the end of the request.
+    Trailers,
+}
+
 impl Exchange<'_> {
     /// Whether the head announces a body.
     pub(super) fn has_body(&self) -> bool {
-        self.body.as_ref().is_some_and(|body| !body.is_end_stream())
+        matches!(&self.body, Unread::Body(body) if !body.is_end_stream())
     }
 
     /// Deals with the body as planned.
@@ -241,7 +254,7 @@ impl Exchange<'_> {
                 bytes_max,
                 too_large,
             } => {
-                let mut body = self.body.take();
+                let mut body = std::mem::take(&mut self.body);
                 let feed = Feed {
                     body: &mut body,
                     deadline: self.floor(),
@@ -323,8 +336,11 @@ impl Exchange<'_> {
 
     /// Passes over what is left of the body if it is little. `false`: the connection has to be closed.
     pub(super) async fn settle_body(&mut self, headers: &HeaderMap) -> bool {
-        let Some(mut body) = self.body.take().filter(|body| !body.is_end_stream()) else {
-            return true;
+        let mut body = match std::mem::take(&mut self.body) {
+            Unread::Nothing => return true,
+            Unread::Body(body) if body.is_end_stream() => return true,
+            Unread::Body(body) => body,
+            Unread::Trailers => return false,
         };
         if headers.contains_key(header::EXPECT) || body.size_hint().lower() > PASSED_OVER_BYTES_MAX
         {
@@ -333,10 +349,10 @@ impl Exchange<'_> {
         let pass_over = async {
             let mut bytes = 0;
             while bytes <= PASSED_OVER_BYTES_MAX {
-                match data(&mut body).await {
-                    Ok(Some(piece)) => bytes += piece.len() as u64,
-                    Ok(None) => return true,
-                    Err(_) => return false,
+                match read(&mut body).await {
+                    Ok(Read::Piece(piece)) => bytes += piece.len() as u64,
+                    Ok(Read::End) => return true,
+                    Ok(Read::Trailers) | Err(_) => return false,
                 }
             }
             false
@@ -349,30 +365,33 @@ impl Exchange<'_> {
 
 /// The next piece of a body, decoded; `None` at its end.
 async fn piece(
-    from: &mut Option<Incoming>,
+    from: &mut Unread,
     deadline: &mut Deadline,
     coding: &mut Coding,
 ) -> Result<Option<Bytes>, Fault> {
-    let Some(body) = from else {
+    let Unread::Body(body) = from else {
         return Ok(None);
     };
-    let piece = timeout_at(deadline.end(), data(body))
+    let read = timeout_at(deadline.end(), read(body))
         .await
         .map_err(|_| Fault::TooSlow)?;
-    let piece =
-        piece.map_err(|error| Fault::BadRequest(format!("the body could not be read: {error}")))?;
-    if let Some(piece) = piece {
-        deadline.moved(piece.len());
-        return coding.decode(piece).map(Some);
-    }
-    *from = None;
+    let read =
+        read.map_err(|error| Fault::BadRequest(format!("the body could not be read: {error}")))?;
+    *from = match read {
+        Read::Piece(piece) => {
+            deadline.moved(piece.len());
+            return coding.decode(piece).map(Some);
+        }
+        Read::End => Unread::Nothing,
+        Read::Trailers => Unread::Trailers,
+    };
     let last = coding.end()?;
     Ok((!last.is_empty()).then_some(last))
 }
 
 /// A body that a form is read from.
 struct Feed<'a> {
-    body: &'a mut Option<Incoming>,
+    body: &'a mut Unread,
     deadline: Deadline,
     coding: Coding,
     /// What has come and was not handed on.
@@ -519,14 +538,23 @@ impl Keeper {
     }
 }
 
-/// The next bytes of a body; trailers mean nothing here.
-async fn data(body: &mut Incoming) -> Result<Option<Bytes>, hyper::Error> {
-    while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame?.into_data() {
-            return Ok(Some(data));
-        }
-    }
-    Ok(None)
+/// What comes next of a body.
+enum Read {
+    Piece(Bytes),
+    /// Nothing more.
+    End,
+    /// The end, behind trailers, which mean nothing here.
+    Trailers,
+}
+
+async fn read(body: &mut Incoming) -> Result<Read, hyper::Error> {
+    Ok(match body.frame().await {
+        None => Read::End,
+        Some(frame) => match frame?.into_data() {
+            Ok(data) => Read::Piece(data),
+            Err(_) => Read::Trailers,
+        },
+    })
 }
 
 /// Puts pieces together. A body that came in one piece is not copied.

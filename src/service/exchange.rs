@@ -1,6 +1,6 @@
 //! One request: who asks, may they, what does it ask, and what does the store say.
 
-use super::body::{Coding, Gathered};
+use super::body::{Coding, Gathered, Unread};
 use super::{AddUserError, Connection, Service, add_user};
 use crate::auth::{self, HashError};
 use crate::config::Addresses;
@@ -18,7 +18,6 @@ use crate::store::{NewGroup, NewToken, StoreError, Ticket};
 use bytes::{Bytes, BytesMut};
 use http::Method;
 use http::header::{self, HeaderMap};
-use hyper::body::Incoming;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -64,7 +63,7 @@ pub(super) struct Exchange<'a> {
     pub(super) service: &'a Service,
     pub(super) number: u64,
     /// What of the request has not been read.
-    pub(super) body: Option<Incoming>,
+    pub(super) body: Unread,
     /// The verb that is meant, once that is known.
     pub(super) method: Method,
     /// While it is at something long.

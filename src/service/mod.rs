@@ -26,6 +26,7 @@ use crate::http::{Answer, AnswerBody, Head};
 use crate::model::{User, UserId};
 use crate::store::Store;
 use bytes::Bytes;
+use body::Unread;
 use exchange::Exchange;
 use http::header::{self, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
@@ -172,7 +173,7 @@ impl Service {
         let mut exchange = Exchange {
             service: self,
             number,
-            body: Some(body),
+            body: Unread::Body(body),
             method: head.method.clone(),
             turn: None,
         };
@@ -196,8 +197,10 @@ impl Service {
         });
         answer = exchange.shape(dialect, &head, answer).await;
         let method = exchange.method.clone();
-        // Without a host it is not clear for whom the requests behind this one are.
-        if !exchange.settle_body(&head.headers).await || base.is_err() {
+        // Without a host it is not clear for whom the requests behind this one are, and behind a CONNECT stands what its
+        // sender has for somebody else.
+        let is_unclear = base.is_err() || head.method == Method::CONNECT;
+        if !exchange.settle_body(&head.headers).await || is_unclear {
             answer = answer.with(header::CONNECTION, "close");
         }
         tracing::debug!(

@@ -337,6 +337,8 @@ fn a_chunk_says_its_size_in_hex_and_ends_where_it_says() {
         ("5\r\nouter\r\n0\r\n", Refused(400)),
         ("5\r\nouter\r\n0\r\n{evil}", Refused(400)),
         ("5\r\nouter\r\n0\n\n{evil}", Refused(400)),
+        // hyper reads on to the next empty line, and others may not.
+        ("5\r\nouter\r\n0\r\n\n{evil}", StoredAtTheEnd("outer")),
         ("5\r\nouter\r\n", Refused(400)),
         ("{hex}\r\n{evil}\r\n0\r\n", Refused(400)),
     ] {
@@ -344,6 +346,32 @@ fn a_chunk_says_its_size_in_hex_and_ends_where_it_says() {
     }
     let long = format!("5;{}\r\nouter\r\n0\r\n\r\n{{evil}}", "x".repeat(20_000));
     check_body(&server, chunked, &long, Refused(400));
+}
+
+#[test]
+fn what_follows_the_last_chunk_changes_nothing() {
+    let server = server();
+    for (trailers, told) in [
+        ("X: y\r\n", StoredAtTheEnd("outer")),
+        ("Content-Length: 5\r\n", StoredAtTheEnd("outer")),
+        ("Content-Length: {length}\r\n", StoredAtTheEnd("outer")),
+        ("Transfer-Encoding: chunked\r\n", StoredAtTheEnd("outer")),
+        ("Host: evil.example\r\n", StoredAtTheEnd("outer")),
+        ("Authorization: Basic eDp5\r\n", StoredAtTheEnd("outer")),
+        (
+            "X-HTTP-Method-Override: DELETE\r\n",
+            StoredAtTheEnd("outer"),
+        ),
+        ("Content-Type: text/html\r\n", StoredAtTheEnd("outer")),
+        ("If-Match: \"1.r1\"\r\n", StoredAtTheEnd("outer")),
+        ("X y\r\n", Refused(400)),
+        ("X : y\r\n", Refused(400)),
+        (" X: y\r\n", Refused(400)),
+    ] {
+        // Others may take them for something else, so this is the last request of its connection.
+        let body = format!("5\r\nouter\r\n0\r\n{trailers}\r\n");
+        check_body(&server, "Transfer-Encoding: chunked\r\n", &body, told);
+    }
 }
 
 #[test]
@@ -540,6 +568,14 @@ fn nobody_is_switched_to_another_protocol() {
         (
             "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0",
             Nothing,
+        ),
+        (
+            "CONNECT 127.0.0.1:80 HTTP/1.1\r\n{good}\r\n{evil}",
+            AnsweredAtTheEnd(404),
+        ),
+        (
+            "CONNECT 127.0.0.1:80 HTTP/1.1\r\n{good}Content-Length: {length}\r\n\r\n{evil}",
+            AnsweredAtTheEnd(404),
         ),
     ] {
         check(&server, &variant.replace("{path}", PROPERTIES), told);
