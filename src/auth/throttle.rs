@@ -3,6 +3,7 @@
 //! Tries are counted for an account and the address that they come from, so that nobody can lock the owner out from
 //! elsewhere. What was verified a moment ago is not a try (`promises.md` 20).
 
+use super::token::hash_of;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
@@ -18,7 +19,15 @@ const ENTRIES_SWEEP: usize = 4096;
 #[derive(Debug)]
 pub struct Throttle {
     per_window_max: u32,
-    tries: Mutex<HashMap<(String, IpAddr), (Instant, u32)>>,
+    tries: Mutex<HashMap<Who, (Instant, u32)>>,
+}
+
+/// For whom tries are counted: a hash of the account, because a name that is none may be as long as the head of a request,
+/// and the address.
+type Who = ([u8; 32], IpAddr);
+
+fn who(account: &str, from: IpAddr) -> Who {
+    (hash_of(&account.to_lowercase()), from)
 }
 
 impl Throttle {
@@ -38,9 +47,7 @@ impl Throttle {
         if tries.len() >= ENTRIES_SWEEP {
             tries.retain(|_, (began, _)| now.duration_since(*began) < WINDOW);
         }
-        let (began, count) = tries
-            .entry((account.to_lowercase(), from))
-            .or_insert((now, 0));
+        let (began, count) = tries.entry(who(account, from)).or_insert((now, 0));
         if now.duration_since(*began) >= WINDOW {
             (*began, *count) = (now, 0);
         }
@@ -54,7 +61,7 @@ impl Throttle {
     /// Takes back the tries of an account from an address: the last one was right.
     pub fn succeeded(&self, account: &str, from: IpAddr) {
         let mut tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
-        tries.remove(&(account.to_lowercase(), from));
+        tries.remove(&who(account, from));
     }
 }
 
