@@ -1,7 +1,7 @@
 //! One request: who asks, may they, what does it ask, and what does the store say.
 
 use super::body::{Coding, Gathered, Unread};
-use super::{AddUserError, Connection, Service, add_user};
+use super::{AddUserError, Service, add_user};
 use crate::auth::{self, HashError};
 use crate::config::Addresses;
 use crate::dialect::{
@@ -19,6 +19,7 @@ use bytes::{Bytes, BytesMut};
 use http::Method;
 use http::header::{self, HeaderMap};
 use std::error::Error;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::sync::OwnedSemaphorePermit;
@@ -62,6 +63,8 @@ async fn offload<T: Send + 'static>(
 pub(super) struct Exchange<'a> {
     pub(super) service: &'a Service,
     pub(super) number: u64,
+    /// The address of the client.
+    pub(super) from: IpAddr,
     /// What of the request has not been read.
     pub(super) body: Unread,
     /// The verb that is meant, once that is known.
@@ -76,7 +79,6 @@ impl Exchange<'_> {
         dialect: &dyn Dialect,
         head: &Arc<Head>,
         base: Arc<str>,
-        connection: Connection,
     ) -> Result<Answer, Fault> {
         let at = now();
         let plan = dialect.plan(head, &self.service.limits)?;
@@ -89,9 +91,7 @@ impl Exchange<'_> {
             mut body,
             finish,
         } = plan;
-        let who = self
-            .identify(credentials, &method, head, &base, connection, at)
-            .await?;
+        let who = self.identify(credentials, &method, head, &base, at).await?;
         let caller = Caller { who, at };
         let place = match address? {
             Some(address) => Some(self.locate(&caller, address).await?),
@@ -424,11 +424,14 @@ impl Exchange<'_> {
         let service = self.service;
         if let Some(current) = current {
             let user = self.told(service.store.user(id).await)?;
+            // Whoever has found a token must not find out the password with it.
+            self.admit(&user.name)?;
             let account = self.told(service.store.account(&user.name).await)?;
             let hash = account.and_then(|account| account.password);
             if !self.hashed(service.hasher.verify(current, hash).await)? {
                 return Err(Fault::WrongPassword);
             }
+            service.throttle.succeeded(&user.name, self.from);
         }
         let password = self.hashed(service.hasher.hash(password).await)?;
         let (store, by) = (Arc::clone(&service.store), by.clone());

@@ -1,6 +1,5 @@
 //! Who sends a request: a token first, then a name and a password, else nobody (`mindtouch.md` §10).
 
-use super::Connection;
 use super::exchange::Exchange;
 use crate::auth::{self, Secret};
 use crate::dialect::{Credentials, NamePassword, TokenSource};
@@ -8,7 +7,6 @@ use crate::fault::Fault;
 use crate::http::Head;
 use crate::model::{Access, Principal, Timestamp, User};
 use http::{Method, header};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -20,7 +18,6 @@ impl Exchange<'_> {
         method: &Method,
         head: &Head,
         base: &str,
-        connection: Connection,
         at: Timestamp,
     ) -> Result<Principal, Fault> {
         let Credentials {
@@ -51,11 +48,10 @@ impl Exchange<'_> {
         if has_foreign_cookie {
             return Err(Fault::ForeignOrigin);
         }
-        let from = self.service.proxies.client(&head.headers, connection);
         match basic {
             // A browser that knows the password sends it by itself, too. Who else sends it says nothing of sites.
             Some(_) if is_guarded && is_cross_site(head) => Err(Fault::ForeignOrigin),
-            Some(basic) => active(self.by_password(&basic?, from, at).await?, has_key),
+            Some(basic) => active(self.by_password(&basic?, at).await?, has_key),
             None if has_key => active(Arc::clone(&self.service.admin), has_key),
             None if required => Err(Fault::CredentialsNeeded),
             None => Ok(Principal::new(Arc::clone(&self.service.anonymous))),
@@ -76,12 +72,16 @@ impl Exchange<'_> {
         }))
     }
 
-    async fn by_password(
-        &self,
-        given: &NamePassword,
-        from: IpAddr,
-        at: Timestamp,
-    ) -> Result<Arc<User>, Fault> {
+    /// Whether a password may be tried for this account.
+    pub(super) fn admit(&self, name: &str) -> Result<(), Fault> {
+        if self.service.throttle.admit(name, self.from, Instant::now()) {
+            Ok(())
+        } else {
+            Err(Fault::TooManyGuesses { retry_secs: 1 })
+        }
+    }
+
+    async fn by_password(&self, given: &NamePassword, at: Timestamp) -> Result<Arc<User>, Fault> {
         let service = self.service;
         let NamePassword { name, password } = given;
         let secret = Secret::Password { name, password };
@@ -93,9 +93,7 @@ impl Exchange<'_> {
         if let Some(user) = service.verified.find(secret, at) {
             return Ok(user);
         }
-        if !service.throttle.admit(name, from, Instant::now()) {
-            return Err(Fault::TooManyGuesses { retry_secs: 1 });
-        }
+        self.admit(name)?;
         let began = service.verified.generation();
         let account = self.told(service.store.account(name).await)?;
         let (user, hash) = account
@@ -109,7 +107,7 @@ impl Exchange<'_> {
         )?;
         match user.filter(|_| is_right) {
             Some(user) => {
-                service.throttle.succeeded(name, from);
+                service.throttle.succeeded(name, self.from);
                 service
                     .verified
                     .remember(secret, Arc::clone(&user), None, began);

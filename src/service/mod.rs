@@ -173,16 +173,13 @@ impl Service {
         let mut exchange = Exchange {
             service: self,
             number,
+            from: self.proxies.client(&head.headers, connection),
             body: Unread::Body(body),
             method: head.method.clone(),
             turn: None,
         };
         let told = match &base {
-            Ok(base) => {
-                exchange
-                    .run(dialect, &head, Arc::clone(base), connection)
-                    .await
-            }
+            Ok(base) => exchange.run(dialect, &head, Arc::clone(base)).await,
             Err(what) => Err(Fault::BadRequest((*what).to_owned())),
         };
         let mut answer = told.unwrap_or_else(|fault| {

@@ -807,13 +807,17 @@ fn a_cookie_does_not_write_for_a_page_of_another_origin() {
         .gives(403);
 }
 
-/// How often each status came back for so many wrong passwords at once.
-fn wrong_at_once(server: &Server, count: usize) -> (usize, usize) {
+/// How often a refusal with this status, and how often 429, came back for so many wrong passwords at once, each in a
+/// request of its own.
+fn wrong_at_once<'a>(
+    refusal: u16,
+    count: usize,
+    guess: impl Fn(&str) -> Call<'a> + Sync,
+) -> (usize, usize) {
     let together = Barrier::new(count);
-    let together = &together;
+    let (together, guess) = (&together, &guess);
     let try_one = move |number: usize| {
-        let password = format!("wrong{number}");
-        let call = server.get("/users/current").user("admin", &password);
+        let call = guess(&format!("wrong{number}"));
         together.wait();
         let answer = call.send();
         if answer.status == 429 {
@@ -829,8 +833,8 @@ fn wrong_at_once(server: &Server, count: usize) -> (usize, usize) {
         tries.into_iter().map(|one| one.join().unwrap()).collect()
     });
     let of = |status| statuses.iter().filter(|&&s| s == status).count();
-    assert_eq!(of(401) + of(429), count);
-    (of(401), of(429))
+    assert_eq!(of(refusal) + of(429), count);
+    (of(refusal), of(429))
 }
 
 #[test]
@@ -841,11 +845,26 @@ fn beyond_ten_wrong_passwords_a_second_it_is_429() {
     for _ in 0..5 {
         check_challenged(&server.get("/users/current").user("nobody", "wrong").send());
     }
-    let (wrong, throttled) = wrong_at_once(&server, 64);
+    let guess = |password: &str| server.get("/users/current").user("admin", password);
+    let (wrong, throttled) = wrong_at_once(401, 64, guess);
     assert!(wrong >= 10 && throttled >= 1, "{wrong} {throttled}");
     // Neither the owner, whose password is remembered, nor other accounts are locked out.
     assert_eq!(who(&owner), "admin");
     assert_eq!(who(&current(&server).user("carl", "pw")), "carl");
+}
+
+#[test]
+fn whoever_has_a_token_guesses_no_faster() {
+    let server = server();
+    let token = token(&server, "carl", "pw");
+    let guess = |password: &str| {
+        let path = format!("/users/=carl/password?currentpassword={password}");
+        with_token(server.put(path).text("new"), &token)
+    };
+    let (wrong, throttled) = wrong_at_once(403, 64, guess);
+    assert!(wrong >= 10 && throttled >= 1, "{wrong} {throttled}");
+    // Whoever signs in with the right one is as remembered as before, and others are not concerned.
+    assert_eq!(who(&current(&server).user("vera", "pw")), "vera");
 }
 
 #[test]
