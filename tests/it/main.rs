@@ -33,6 +33,8 @@ mod harness;
 #[cfg(test)]
 mod history;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod links;
 #[cfg(test)]
 mod luminus;
