@@ -185,9 +185,10 @@ pub(super) enum Unread {
     /// Nothing.
     #[default]
     Nothing,
-    /// Nothing, but what stood there after the last chunk need not be what a proxy has seen there: hyper takes an LF
-    /// without its CR for the beginning of trailers, and others for the end of the request.
-    Trailers,
+    /// Nothing, but nobody knows where the next request begins: the body is broken, or had trailers. What stands behind the
+    /// last chunk need not be what a proxy has seen there, for hyper takes an LF without its CR for the beginning of
+    /// trailers, and others for the end of the request.
+    Unclear,
 }
 
 impl Exchange<'_> {
@@ -340,7 +341,7 @@ impl Exchange<'_> {
             Unread::Nothing => return true,
             Unread::Body(body) if body.is_end_stream() => return true,
             Unread::Body(body) => body,
-            Unread::Trailers => return false,
+            Unread::Unclear => return false,
         };
         if headers.contains_key(header::EXPECT) || body.size_hint().lower() > PASSED_OVER_BYTES_MAX
         {
@@ -375,15 +376,19 @@ async fn piece(
     let read = timeout_at(deadline.end(), read(body))
         .await
         .map_err(|_| Fault::TooSlow)?;
-    let read =
-        read.map_err(|error| Fault::BadRequest(format!("the body could not be read: {error}")))?;
     *from = match read {
-        Read::Piece(piece) => {
+        Ok(Read::Piece(piece)) => {
             deadline.moved(piece.len());
             return coding.decode(piece).map(Some);
         }
-        Read::End => Unread::Nothing,
-        Read::Trailers => Unread::Trailers,
+        Ok(Read::End) => Unread::Nothing,
+        Ok(Read::Trailers) => Unread::Unclear,
+        Err(error) => {
+            *from = Unread::Unclear;
+            return Err(Fault::BadRequest(format!(
+                "the body could not be read: {error}"
+            )));
+        }
     };
     let last = coding.end()?;
     Ok((!last.is_empty()).then_some(last))
