@@ -315,23 +315,32 @@ fn the_password_is_neither_in_the_log_nor_in_the_database() {
 
 #[test]
 fn the_files_of_a_database_belong_to_their_owner_alone() {
-    let dir = Arc::new(tempdir().unwrap());
-    let mut command = Command::new("sh");
-    command.args([
-        "-c",
-        "umask 022; exec \"$0\" serve --listen 127.0.0.1:0 --db \"$1\"",
-    ]);
-    command
-        .arg(env!("CARGO_BIN_EXE_propstore"))
-        .arg(dir.path().join("test.db"));
-    command
-        .env("PROPSTORE_ADMIN_PASSWORD", PASSWORD)
-        .stdout(Stdio::null());
-    let server = Server::spawn(command, dir);
-    server.property("/pages/home", "p", "v");
-    for suffix in ["", "-wal", "-shm"] {
-        let path = server.dir().path().join(format!("test.db{suffix}"));
-        assert_eq!(mode(&path), 0o600, "{suffix}");
+    for umask in ["022", "000", "177"] {
+        let dir = Arc::new(tempdir().unwrap());
+        let mut command = Command::new("sh");
+        let serve = "exec \"$0\" serve --listen 127.0.0.1:0 --db \"$1\"";
+        command.args(["-c", &format!("umask {umask}; {serve}")]);
+        command
+            .arg(env!("CARGO_BIN_EXE_propstore"))
+            .arg(dir.path().join("test.db"));
+        command
+            .env("PROPSTORE_ADMIN_PASSWORD", PASSWORD)
+            .stdout(Stdio::null());
+        let server = Server::spawn(command, dir);
+        server.property("/pages/home", "p", "v");
+        for entry in std::fs::read_dir(server.dir().path()).unwrap() {
+            let path = entry.unwrap().path();
+            assert_eq!(mode(&path), 0o600, "{umask} {}", path.display());
+        }
+        for suffix in ["", "-wal", "-shm"] {
+            assert!(
+                server
+                    .dir()
+                    .path()
+                    .join(format!("test.db{suffix}"))
+                    .exists()
+            );
+        }
     }
 }
 

@@ -55,6 +55,8 @@ mod school;
 #[cfg(test)]
 mod search;
 #[cfg(test)]
+mod secrets;
+#[cfg(test)]
 mod single;
 #[cfg(test)]
 mod smuggling;
