@@ -50,7 +50,7 @@ impl Exchange<'_> {
         }
         match basic {
             // A browser that knows the password sends it by itself, too. Who else sends it says nothing of sites.
-            Some(_) if is_guarded && is_cross_site(head) => Err(Fault::ForeignOrigin),
+            Some(_) if is_guarded && is_foreign(head, base) => Err(Fault::ForeignOrigin),
             Some(basic) => active(self.by_password(&basic?, at).await?, has_key),
             None if has_key => active(Arc::clone(&self.service.admin), has_key),
             None if required => Err(Fault::CredentialsNeeded),
@@ -126,16 +126,11 @@ fn active(user: Arc<User>, has_key: bool) -> Result<Principal, Fault> {
     }
 }
 
-/// Whether a browser says so outright.
-fn is_cross_site(head: &Head) -> bool {
-    let site = head.header("sec-fetch-site");
-    site.is_some_and(|site| site.eq_ignore_ascii_case("cross-site"))
-}
-
 /// Whether a browser says that a page of another site sent the request. Without a word about it, it is ours: old clients
 /// say nothing (`promises.md` 19).
 fn is_foreign(head: &Head, base: &str) -> bool {
-    if is_cross_site(head) {
+    let site = head.header("sec-fetch-site");
+    if site.is_some_and(|site| site.eq_ignore_ascii_case("cross-site")) {
         return true;
     }
     let host = head.header(header::HOST);

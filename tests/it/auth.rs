@@ -5,6 +5,7 @@ use crate::harness::{Answer, Call, Node, PASSWORD, PATIENCE, Server, basic};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rusqlite::Connection as Database;
+use serde_json::json;
 use std::net::Shutdown;
 use std::sync::Barrier;
 use std::thread;
@@ -1118,6 +1119,54 @@ fn what_a_browser_sends_by_itself_changes_and_tells_nothing_for_another_site() {
     }
     let public = server.get("/pages/home/properties?dream.out.format=json&dream.out.callback=f");
     assert_eq!(from(public.anonymous(), "cross-site"), 200);
+}
+
+#[test]
+fn a_browser_that_remembers_a_password_does_not_write_for_a_page_of_another_origin() {
+    let server = server();
+    let token = token(&server, "admin", PASSWORD);
+    let own = format!("http://{}", server.address());
+    let space = json!({"space": {"name": "s"}});
+    let calls = [
+        server.put("/site/properties/p?abort=never").text("v"),
+        server.put("/pages/home/files/=f").text("v"),
+        server.put("/pages/home/properties").xml(BATCH),
+        server.post("/pages/=x/contents?edittime=now").text("v"),
+        server
+            .post("/pages/home/properties?dream.in.verb=PUT")
+            .xml(BATCH),
+        server
+            .post("/users?accountpassword=pw")
+            .xml("<user><username>eve</username></user>"),
+        server.put("/users/=carl/password").text("new"),
+        server.delete("/site/properties/p"),
+        // A form of a page can send these without asking first.
+        server
+            .post("/api/spaces")
+            .typed("text/plain", space.to_string()),
+        server.exactly("PUT", "/files/").typed("text/plain", "{}"),
+    ];
+    for call in calls {
+        let from = |origin: &str| call.clone().field("Origin", origin).send().status;
+        let told = String::from_utf8_lossy(&call.request().head()).into_owned();
+        for origin in [
+            "http://evil.example",
+            "null",
+            "",
+            &*format!("{own}.evil.example"),
+        ] {
+            assert_eq!(from(origin), 403, "{origin:?} {told}");
+        }
+        assert_ne!(from(&own), 403, "{told}");
+        // What is sent on purpose is no browser's doing.
+        let on_purpose = with_token(call.clone(), &token).field("Origin", "null");
+        assert_ne!(on_purpose.send().status, 403, "{told}");
+    }
+    // To read is not to write.
+    let read = server
+        .get("/site/properties")
+        .field("Origin", "http://evil.example");
+    read.gives(200);
 }
 
 #[test]
