@@ -87,11 +87,17 @@ impl Connection {
     /// Signs in with a name and a password; all further requests carry the token for it.
     pub(crate) fn sign_in(&mut self, name: &str, password: &str) -> Result<()> {
         let host = self.fields.clone();
-        let credentials = STANDARD.encode(format!("{name}:{password}"));
-        self.fields = format!("{host}Authorization: Basic {credentials}\r\n");
+        self.show(name, password);
         let token = String::from_utf8(self.get("/users/authenticate")?.to_vec())?;
         self.fields = format!("{host}X-Authtoken: {token}\r\n");
         Ok(())
+    }
+
+    /// All further requests carry this name and this password.
+    pub(crate) fn show(&mut self, name: &str, password: &str) {
+        let host = self.fields.split_inclusive('\n').next().unwrap_or_default();
+        let credentials = STANDARD.encode(format!("{name}:{password}"));
+        self.fields = format!("{host}Authorization: Basic {credentials}\r\n");
     }
 
     /// Reads what is at a path.
