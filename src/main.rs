@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     if matches!(cli.command, Command::Serve(_)) {
-        return_large_blocks();
+        keep_little();
     }
     match start(cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -24,25 +24,29 @@ fn main() -> ExitCode {
 
 /// Begins anew with what the allocator has to know from its start.
 ///
-/// glibc keeps more and more of the large blocks that are freed, in one heap for each thread: after many long lists that
-/// comes to hundreds of megabytes. It can be told not to by the environment alone, unless by unsafe code. Where this cannot
-/// be done, or was, nothing happens.
-fn return_large_blocks() {
+/// glibc has a heap for each thread, keeps in it what is freed, and keeps larger and larger blocks the more of them are
+/// freed: after many long lists that comes to hundreds of megabytes. It can be told not to by the environment alone, unless
+/// by unsafe code. Where this cannot be done, or was, nothing happens.
+fn keep_little() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
         use std::os::unix::process::CommandExt;
-        const THRESHOLD: &str = "MALLOC_MMAP_THRESHOLD_";
-        /// From how many bytes on a block goes back to the system as soon as it is freed.
-        const LARGE_BLOCK_BYTES: &str = "1048576";
+        /// From how many bytes on a block goes back to the system as soon as it is freed, and how many heaps there are.
+        const SETTINGS: [(&str, &str); 2] = [
+            ("MALLOC_MMAP_THRESHOLD_", "1048576"),
+            ("MALLOC_ARENA_MAX", "2"),
+        ];
         let mut arguments = std::env::args_os();
-        if std::env::var_os(THRESHOLD).is_none()
+        if SETTINGS
+            .iter()
+            .all(|(name, _)| std::env::var_os(name).is_none())
             && let Some(name) = arguments.next()
         {
             // It returns only if it fails.
             let _failed = std::process::Command::new("/proc/self/exe")
                 .arg0(name)
                 .args(arguments)
-                .env(THRESHOLD, LARGE_BLOCK_BYTES)
+                .envs(SETTINGS)
                 .exec();
         }
     }
