@@ -134,9 +134,10 @@ pub(crate) fn churn(siege: &mut Siege) -> Result<()> {
         ),
     ] {
         let server = siege.server()?;
-        let time = siege.time();
         siege.beside(name, &server, promise, |field| {
+            let began = Instant::now();
             let count = storm(field, sent)?;
+            let time = began.elapsed();
             Ok(Said::remark(format!("{} a second", per_sec(count, time))))
         })?;
     }

@@ -46,10 +46,10 @@ pub(crate) fn guesses(siege: &mut Siege) -> Result<()> {
         ("for names of 180 kB", Some(&long), false),
     ] {
         let server = siege.server()?;
-        let time = siege.time();
         siege.beside(name, &server, promise, |field| {
             let (wrong, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
             field.begin();
+            let began = Instant::now();
             together(usize::from(CLIENTS), |number| {
                 let last = u8::try_from(number)?.wrapping_add(10);
                 let mut client = if is_spread {
@@ -74,6 +74,7 @@ pub(crate) fn guesses(siege: &mut Siege) -> Result<()> {
                 }
                 Ok(())
             })?;
+            let time = began.elapsed();
             let (wrong, refused) = (wrong.into_inner(), refused.into_inner());
             let mut said = Said::remark(format!(
                 "{} tested, {} refused a second",

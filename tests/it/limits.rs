@@ -4,7 +4,7 @@
 //! between two bytes of a slow client is its pace: nothing is waited for by it.
 
 use crate::harness::{Call, PATIENCE, Server, properties};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -15,24 +15,19 @@ const GET: &str = "GET /@api/deki/pages/home/properties HTTP/1.1\r\nHost: a\r\n"
 /// Between two bytes of a client that wants to be taken for a living one.
 const PACE: Duration = Duration::from_millis(50);
 
-/// All that the server says until it has closed the connection or broken it.
-fn all_of(stream: &mut TcpStream) -> String {
+/// All that the server says until it has closed the connection or broken it; `None` if it does neither.
+fn all_of(stream: &mut TcpStream) -> Option<String> {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let (mut told, mut piece) = (Vec::new(), [0; 4096]);
-    while let Ok(count @ 1..) = stream
-        .read(&mut piece)
-        .inspect_err(|error| assert!(!is_late(error), "the server does not cut this client"))
-    {
-        told.extend_from_slice(&piece[..count]);
+    loop {
+        match stream.read(&mut piece) {
+            Ok(count @ 1..) => told.extend_from_slice(&piece[..count]),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                return None;
+            }
+            Ok(0) | Err(_) => return Some(String::from_utf8(told).unwrap()),
+        }
     }
-    String::from_utf8(told).unwrap()
-}
-
-fn is_late(error: &std::io::Error) -> bool {
-    matches!(
-        error.kind(),
-        std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
-    )
 }
 
 /// Sends the beginning at once and then one drop after the other, as long as the server lets it: what that says.
@@ -49,7 +44,7 @@ fn dribble(server: &Server, beginning: &[u8], drop: &[u8]) -> String {
         });
         let told = all_of(&mut reader);
         is_over.store(true, Ordering::Relaxed);
-        told
+        told.expect("the server does not cut this client")
     })
 }
 

@@ -3,6 +3,7 @@
 
 use crate::harness::{Connection, PASSWORD, Server, program};
 use std::fs;
+use std::io::ErrorKind;
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -96,11 +97,13 @@ fn hanging_connections_do_not_keep_it_from_ending() {
     server.signal("TERM");
     server.wait_for_log("finishing what is in flight");
     // Nobody else is let in, although some are still being waited for.
-    while TcpStream::connect(server.address()).is_ok() {
-        assert!(
-            began.elapsed() < Duration::from_secs(5),
-            "it still lets people in"
-        );
+    let second = Duration::from_secs(1);
+    let is_refused = || {
+        let tried = TcpStream::connect_timeout(&server.address(), second);
+        tried.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+    };
+    while !is_refused() {
+        assert!(began.elapsed() < SOON / 2, "it still lets people in");
     }
     assert_eq!(server.wait().code(), Some(0), "{}", server.log());
     assert!(
