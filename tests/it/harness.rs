@@ -125,7 +125,8 @@ impl Server {
         let kept = Arc::clone(&log);
         thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
-                if let Some((_, address)) = line.split_once("listening on http://") {
+                let url = line.split_once("listening on http");
+                if let Some((_, address)) = url.and_then(|(_, rest)| rest.split_once("://")) {
                     // A server that says it twice is heard once.
                     drop(tell_address.send(address.trim().to_owned()));
                 }
@@ -558,8 +559,8 @@ impl Call<'_> {
 }
 
 /// One connection, kept alive as long as the server likes.
-pub(crate) struct Connection {
-    stream: BufReader<TcpStream>,
+pub(crate) struct Connection<S = TcpStream> {
+    stream: BufReader<S>,
     /// Whether an answer of 500 or above is what the test asks for.
     may_break: bool,
 }
@@ -576,10 +577,7 @@ impl Connection {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Connection {
-            stream: BufReader::new(stream),
-            may_break: false,
-        })
+        Ok(Connection::over(stream))
     }
 
     /// The port of this end.
@@ -591,21 +589,6 @@ impl Connection {
     pub(crate) fn receive_at_most(&self, bytes: usize) {
         let socket = socket2::SockRef::from(self.stream.get_ref());
         socket.set_recv_buffer_size(bytes).unwrap();
-    }
-
-    /// Reads what has come.
-    pub(crate) fn read_some(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
-        self.stream.read(bytes)
-    }
-
-    /// Sends these bytes.
-    pub(crate) fn write(&mut self, bytes: &[u8]) {
-        self.stream.get_mut().write_all(bytes).unwrap();
-    }
-
-    /// Sends these bytes, as far as the server takes them.
-    pub(crate) fn try_write(&mut self, bytes: &[u8]) {
-        drop(self.stream.get_mut().write_all(bytes));
     }
 
     /// The first bytes of what the server says.
@@ -627,6 +610,32 @@ impl Connection {
             scope.spawn(move || drop(writer.write_all(&bytes)));
             self.try_read(&request.method)
         })
+    }
+
+    /// Says that nothing more will be sent or read, and hands out what is left to read.
+    pub(crate) fn shutdown(self, how: Shutdown) -> BufReader<TcpStream> {
+        self.stream.get_ref().shutdown(how).unwrap();
+        self.stream
+    }
+}
+
+impl<S: Read + Write> Connection<S> {
+    /// A connection over this stream.
+    pub(crate) fn over(stream: S) -> Self {
+        Connection {
+            stream: BufReader::new(stream),
+            may_break: false,
+        }
+    }
+
+    /// Sends these bytes.
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
+        self.stream.get_mut().write_all(bytes).unwrap();
+    }
+
+    /// Sends these bytes, as far as the server takes them.
+    pub(crate) fn try_write(&mut self, bytes: &[u8]) {
+        drop(self.stream.get_mut().write_all(bytes));
     }
 
     /// The answer to a request with this verb. An interim answer is passed over.
@@ -716,10 +725,17 @@ impl Connection {
         Ok(body)
     }
 
-    /// Says that nothing more will be sent or read, and hands out what is left to read.
-    pub(crate) fn shutdown(self, how: Shutdown) -> BufReader<TcpStream> {
-        self.stream.get_ref().shutdown(how).unwrap();
-        self.stream
+    /// Reads what has come.
+    pub(crate) fn read_some(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        self.stream.read(bytes)
+    }
+
+    /// All that the server says until the connection ends, in whatever way.
+    pub(crate) fn read_to_any_end(&mut self) -> Vec<u8> {
+        let mut told = Vec::new();
+        // What came before an error is kept.
+        self.stream.read_to_end(&mut told).unwrap_or_default();
+        told
     }
 
     /// All that the server says until it closes the connection.

@@ -29,6 +29,9 @@ mod files;
 #[cfg(test)]
 mod formats;
 #[cfg(test)]
+#[cfg(feature = "tls")]
+mod frames;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod history;
@@ -64,5 +67,8 @@ mod smuggling;
 mod spaces;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+#[cfg(feature = "tls")]
+mod tls;
 #[cfg(test)]
 mod upload;
