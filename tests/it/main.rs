@@ -37,6 +37,8 @@ mod harness;
 mod history;
 #[cfg(test)]
 mod limits;
+#[cfg(feature = "tls")]
+mod http2;
 #[cfg(test)]
 mod links;
 #[cfg(test)]
