@@ -208,7 +208,13 @@ impl Body for Pieces {
             }
         }
         MOVES.try_with(Moves::begin).unwrap_or_default();
-        let length = self.rest.len().min(PIECE_BYTES);
+        let mut length = self.rest.len().min(PIECE_BYTES);
+        // A piece goes to h2 once there is room for a byte of it, and with the last one the stream would end here, while
+        // the rest of it waits there for as long as the client likes. So the last byte goes alone: there is room for it
+        // when there is room for all that went before.
+        if length > 1 && length == self.rest.len() && self.body.is_end_stream() {
+            length -= 1;
+        }
         Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(length)))))
     }
 

@@ -24,6 +24,7 @@ const NO_ERROR: u32 = 0;
 const PROTOCOL_ERROR: u32 = 1;
 const FLOW_CONTROL_ERROR: u32 = 3;
 const REFUSED_STREAM: u32 = 7;
+const CANCEL: u32 = 8;
 const ENHANCE_YOUR_CALM: u32 = 11;
 
 /// What everybody may read.
@@ -98,6 +99,13 @@ impl Site {
         let put = self.ask("PUT", LIST).typed("application/xml", batch);
         put.by_http1().is(200);
         self
+    }
+
+    /// A file of so many bytes: its path.
+    fn with_file(&self, bytes: usize) -> String {
+        let put = self.ask("PUT", FILE).typed("text/plain", vec![b'x'; bytes]);
+        let made = put.by_http1().is(200);
+        format!("{API}/files/{}", made.xml().attr("id"))
     }
 }
 
@@ -816,5 +824,69 @@ fn a_body_that_does_not_come_is_not_waited_for() {
         assert!(wire.send(&opening(1, "PUT", path, &fields)));
         assert_eq!(told(&wire, 1), Told::Status(408));
         Fate::of(&wire).is(NO_ERROR);
+    }
+}
+
+/// Asks for something on a hundred streams whose answers nobody takes, on several connections. They are reset one after
+/// the other, however much the client shows that it lives, and what waits for it stays small.
+fn check_untaken(site: &Site, path: &str, window_bytes: u32, resets: usize) {
+    site.bears(|| {
+        let wires: Vec<_> = (0..4)
+            .map(|_| site.wire(&[(INITIAL_WINDOW_SIZE, window_bytes)]))
+            .collect();
+        for wire in &wires {
+            let all = (0..100).flat_map(|at| request(at * 2 + 1, "GET", path, &[]));
+            assert!(wire.send(&all.collect::<Vec<_>>()));
+        }
+        for wire in &wires {
+            let mut left = resets;
+            while left > 0 {
+                let frame = wire.next().expect("the connection has ended");
+                match frame.kind {
+                    RST_STREAM => {
+                        assert_eq!(frame.number(), CANCEL);
+                        left -= 1;
+                    }
+                    HEADERS => {
+                        assert_eq!(frame.status(), 200);
+                        // There is life in the connection, and not in the streams.
+                        wire.send(&Frame::bytes(PING, 0, 0, &[7; 8]));
+                    }
+                    _ => assert!(!frame.ends_stream(), "{frame:?}"),
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn answers_that_are_short_are_given_up_as_well() {
+    let site = Site::start(&["--stream-secs", "1"]);
+    for window_bytes in [0, 1, 100] {
+        check_untaken(&site, LIST, window_bytes, 100);
+    }
+}
+
+#[test]
+fn the_end_of_an_answer_is_waited_for_like_the_rest() {
+    let site = Site::start(&["--stream-secs", "1"]);
+    let length = 40_000;
+    let file = site.with_file(length);
+    for missing in [1, 100, 10_000] {
+        let got = u32::try_from(length - missing).unwrap();
+        let wire = site.wire(&[(INITIAL_WINDOW_SIZE, got)]);
+        assert!(wire.send(&request(1, "GET", &file, &[])));
+        let mut came = 0;
+        let last = loop {
+            let frame = wire.next().expect("the connection has ended");
+            if frame.stream == 1 && frame.kind == DATA {
+                came += frame.payload.len();
+            }
+            if frame.ends_stream() {
+                break frame;
+            }
+        };
+        assert_eq!((last.kind, came), (RST_STREAM, length - missing));
+        assert_eq!(last.number(), CANCEL);
     }
 }
