@@ -9,7 +9,9 @@
 use super::Link;
 use crate::service::AnswerStream;
 use bytes::Bytes;
+use http::Request;
 use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
 use hyper::rt::Executor;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
@@ -21,7 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
 /// How many requests may be open on a connection at a time.
@@ -37,6 +39,12 @@ const STREAM_WINDOW: u32 = 256 << 10;
 
 /// How much of an answer is handed over at a time, and how much of it waits for the client beyond that.
 const PIECE_BYTES: usize = 16 << 10;
+
+/// How much memory the answers of a connection may take until the client has taken them, in KiB, and how much is kept free
+/// for one that is being made. Further requests wait until there is room: else a client with a window of zero has as many
+/// long answers made as there are streams.
+const ANSWERS_KIB: usize = 6 << 10;
+const ANSWER_KIB: u32 = 1536;
 
 /// How many streams may be open that a client has reset before they were looked at (rapid reset), and how many it may make
 /// the server reset by what is not allowed, in the life of a connection.
@@ -57,13 +65,22 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         patience: link.limits.stream_time(),
     };
     let (service, from) = (Arc::clone(&link.service), link.connection);
-    let answer = service_fn(move |request| {
-        let service = Arc::clone(&service);
+    let room = Arc::new(Semaphore::new(ANSWERS_KIB));
+    let answer = service_fn(move |request: Request<Incoming>| {
+        let (service, room) = (Arc::clone(&service), Arc::clone(&room));
         async move {
+            // Bodies are not kept waiting: what nobody reads of them would stand in the way of others.
+            let asks = request.body().is_end_stream() || request.method().is_safe();
+            let room = if asks {
+                // The semaphore is never closed.
+                room.acquire_many_owned(ANSWER_KIB).await.ok()
+            } else {
+                None
+            };
             let response = service.answer(request, from).await;
             // Not there if hyper asks outside of a stream, which it does not.
             MOVES.try_with(Moves::begin).unwrap_or_default();
-            Ok::<_, Infallible>(response.map(Pieces::new))
+            Ok::<_, Infallible>(response.map(|body| Pieces::new(body, room)))
         }
     });
     let connection = http2::Builder::new(streams)
@@ -179,13 +196,18 @@ impl Moves {
 struct Pieces {
     body: AnswerStream,
     rest: Bytes,
+    /// What it takes of the room for answers.
+    _room: Option<OwnedSemaphorePermit>,
 }
 
 impl Pieces {
-    fn new(body: AnswerStream) -> Self {
+    fn new(body: AnswerStream, room: Option<OwnedSemaphorePermit>) -> Self {
+        let taken = body.bytes_held() >> 10;
         Pieces {
             body,
             rest: Bytes::new(),
+            // The rest of it is given back; an answer that takes more than that is counted as that much.
+            _room: room.and_then(|mut room| room.split(taken.min(ANSWER_KIB as usize))),
         }
     }
 }

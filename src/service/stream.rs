@@ -59,6 +59,15 @@ struct Waiting {
 }
 
 impl AnswerStream {
+    /// How many bytes of memory it takes until it is sent: a content is fetched a piece at a time.
+    #[must_use]
+    pub fn bytes_held(&self) -> usize {
+        match &self.0 {
+            Source::Bytes(bytes) => bytes.len(),
+            Source::Content(_) => CHUNK_BYTES,
+        }
+    }
+
     pub(super) fn empty() -> Self {
         AnswerStream(Source::Bytes(Bytes::new()))
     }

@@ -828,7 +828,8 @@ fn a_body_that_does_not_come_is_not_waited_for() {
 }
 
 /// Asks for something on a hundred streams whose answers nobody takes, on several connections. They are reset one after
-/// the other, however much the client shows that it lives, and what waits for it stays small.
+/// the other, however much the client shows that it lives, and what waits for it stays small. The long ones wait for each
+/// other; that some are reset is enough to know of them.
 fn check_untaken(site: &Site, path: &str, window_bytes: u32, resets: usize) {
     site.bears(|| {
         let wires: Vec<_> = (0..4)
@@ -860,10 +861,39 @@ fn check_untaken(site: &Site, path: &str, window_bytes: u32, resets: usize) {
 }
 
 #[test]
+fn answers_that_nobody_takes_are_given_up() {
+    let site = Site::start(&["--stream-secs", "1"]).with_list(1_000_000);
+    let file = site.with_file(5 << 20);
+    for path in [LIST, &file] {
+        check_untaken(&site, path, 0, 4);
+    }
+}
+
+#[test]
 fn answers_that_are_short_are_given_up_as_well() {
     let site = Site::start(&["--stream-secs", "1"]);
     for window_bytes in [0, 1, 100] {
         check_untaken(&site, LIST, window_bytes, 100);
+    }
+}
+
+#[test]
+fn long_answers_that_are_taken_wait_for_each_other_and_all_come() {
+    let site = Site::start(&[]).with_list(300_000);
+    let wire = site.wire(&[]);
+    let all = (0..30).flat_map(|at| request(at * 2 + 1, "GET", LIST, &[]));
+    assert!(wire.send(&all.collect::<Vec<_>>()));
+    let mut ended = 0;
+    while ended < 30 {
+        let frame = wire.next().expect("the connection has ended");
+        assert!(!matches!(frame.kind, RST_STREAM | GOAWAY), "{frame:?}");
+        let came = u32::try_from(frame.payload.len()).unwrap();
+        if frame.kind == DATA && came > 0 {
+            assert!(wire.send(&[window(0, came), window(frame.stream, came)].concat()));
+        }
+        if frame.ends_stream() {
+            ended += 1;
+        }
     }
 }
 
