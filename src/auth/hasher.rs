@@ -95,6 +95,8 @@ fn serve(queue: &Receiver<Job>) {
     while let Ok(job) = queue.recv() {
         // If nobody waits for the answer any more, it is not needed.
         let is_wanted = match job {
+            // The client has gone, and did not wait for what it tried.
+            Job::Verify(_, _, reply) if reply.is_closed() => false,
             Job::Hash(password, reply) => reply
                 .send(new_hash(&password, &mut memory).ok_or(HashError::Failed))
                 .is_ok(),
@@ -104,7 +106,7 @@ fn serve(queue: &Receiver<Job>) {
             }
         };
         if !is_wanted {
-            tracing::debug!("a password was hashed for nobody");
+            tracing::debug!("nobody waited for what became of a password");
         }
     }
 }

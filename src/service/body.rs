@@ -48,8 +48,18 @@ impl Coding {
     /// What the head says of it.
     ///
     /// # Errors
-    /// [`Fault::UnsupportedMediaType`] if it is another one.
+    /// [`Fault::UnsupportedMediaType`] if it is another one; [`Fault::BadRequest`] if the body was changed on its way in more
+    /// than that it comes in chunks, which is all that was undone.
     pub(super) fn of(headers: &HeaderMap) -> Result<Self, Fault> {
+        if let Some(coding) = headers.get(header::TRANSFER_ENCODING)
+            && !coding
+                .as_bytes()
+                .trim_ascii()
+                .eq_ignore_ascii_case(b"chunked")
+        {
+            let what = "the body has a Transfer-Encoding besides chunked: send it without that";
+            return Err(Fault::BadRequest(what.to_owned()));
+        }
         let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
         let coding = match (codings.next(), codings.next()) {
             (None, _) => return Ok(Coding::Identity),
@@ -105,6 +115,17 @@ impl Coding {
             }
         }
     }
+}
+
+/// Whether the body was changed on its way in more than that it comes in chunks.
+pub(super) fn is_coded(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    codings.any(|coding| {
+        !coding
+            .as_bytes()
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"chunked")
+    })
 }
 
 /// With or without `=` at the end.

@@ -196,7 +196,8 @@ impl Service {
         let method = exchange.method.clone();
         // Without a host it is not clear for whom the requests behind this one are, and behind a CONNECT stands what its
         // sender has for somebody else.
-        let is_unclear = base.is_err() || head.method == Method::CONNECT;
+        let is_unclear =
+            base.is_err() || head.method == Method::CONNECT || body::is_coded(&head.headers);
         if !exchange.settle_body(&head.headers).await || is_unclear {
             answer = answer.with(header::CONNECTION, "close");
         }

@@ -15,7 +15,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
 /// How much of a file is read at a time.
-const FILE_PIECE_BYTES: u64 = 64 << 10;
+const FILE_PIECE_BYTES: usize = 64 << 10;
 
 /// The body of an answer.
 #[derive(Debug)]
@@ -65,6 +65,7 @@ impl AnswerStream {
         match &self.0 {
             Source::Bytes(bytes) => bytes.len(),
             Source::Content(_) => CHUNK_BYTES,
+            Source::File(_) => FILE_PIECE_BYTES,
         }
     }
 
@@ -167,8 +168,8 @@ impl Waiting {
             return Poll::Ready(None);
         }
         let (file, at) = (Arc::clone(&self.file), self.next);
-        // It is small.
-        let length = usize::try_from(self.left.min(FILE_PIECE_BYTES)).unwrap_or(usize::MAX);
+        let length =
+            usize::try_from(self.left).map_or(FILE_PIECE_BYTES, |left| left.min(FILE_PIECE_BYTES));
         let piece = self.piece.get_or_insert_with(|| {
             tokio::task::spawn_blocking(move || {
                 let mut piece = vec![0; length];

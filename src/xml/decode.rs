@@ -3,7 +3,7 @@
 
 use super::malformed::Brief;
 use encoding_rs::mem::decode_latin1;
-use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252, X_USER_DEFINED};
 use std::borrow::Cow;
 
 /// Why the bytes are not text.
@@ -139,6 +139,8 @@ fn by_label(label: &str, bytes: &[u8]) -> Result<Decoder, Undecodable> {
             encoding if encoding == UTF_8 => Decoder::Utf8,
             // WHATWG reads every name of ISO-8859-1 as windows-1252, which differs from U+0080 to U+009F.
             encoding if encoding == WINDOWS_1252 && !name.contains("1252") => Decoder::Latin1,
+            // That one is no encoding of text: it hides bytes in characters for private use.
+            encoding if encoding == X_USER_DEFINED => return Err(unknown()),
             encoding => Decoder::Other(encoding),
         },
     })

@@ -36,9 +36,10 @@ mod harness;
 #[cfg(test)]
 mod history;
 #[cfg(test)]
-mod limits;
 #[cfg(feature = "tls")]
 mod http2;
+#[cfg(test)]
+mod limits;
 #[cfg(test)]
 mod links;
 #[cfg(test)]

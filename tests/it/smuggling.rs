@@ -245,6 +245,11 @@ fn a_transfer_encoding_is_chunked_or_refused() {
         ("Transfer-Encoding:\r\n", Refused(400)),
         ("Transfer-Encoding: identity\r\n", Refused(400)),
         ("Transfer-Encoding: gzip\r\n", Refused(400)),
+        ("Transfer-Encoding: gzip, chunked\r\n", Refused(400)),
+        (
+            "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n",
+            Refused(400),
+        ),
         ("Transfer-Encoding: chunked, identity\r\n", Refused(400)),
         (
             "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
