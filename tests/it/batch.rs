@@ -1002,6 +1002,12 @@ fn bytes_that_do_not_fit_their_charset_are_400() {
         400,
         "x-none",
     );
+    check_failed(
+        Some("application/xml; charset=x-user-defined"),
+        GOOD,
+        400,
+        "x-user-defined",
+    );
 }
 
 #[test]
