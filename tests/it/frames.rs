@@ -334,6 +334,12 @@ impl Wire {
         Ok(())
     }
 
+    /// How long the server may let a write wait.
+    pub(crate) fn set_patience(&self, patience: Duration) -> io::Result<()> {
+        let out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        out.set_write_timeout(Some(patience))
+    }
+
     /// Sends bytes, as far as the server takes them; whether it took them all.
     pub(crate) fn send(&self, bytes: &[u8]) -> bool {
         self.write(bytes).is_ok()
