@@ -5,7 +5,7 @@ mod people;
 use crate::auth::{self, Hasher};
 use crate::config::{Limits, Privacy};
 use crate::server::{self, Tls, TlsFiles};
-use crate::service::{Proxies, Service, Settings, is_prefix, now};
+use crate::service::{FILES_MAX, Proxies, Service, Settings, is_prefix, now};
 use crate::store::{self, Checked, Setup, Sqlite, SqliteOptions, Store};
 use clap::{Args, Parser, Subcommand};
 use ipnet::IpNet;
@@ -28,8 +28,9 @@ const API_KEY: &str = "PROPSTORE_API_KEY";
 /// The fewest bytes of the key of the site.
 const API_KEY_BYTES_MIN: usize = 16;
 
-/// How many file descriptors are needed for other things than connections: the database, and answers that wait in files.
+/// How many file descriptors the database needs, and how many answers that wait in files may take where there are many.
 const DESCRIPTORS_KEPT: u64 = 40;
+const DESCRIPTORS_FOR_FILES: u64 = FILES_MAX as u64;
 
 /// The fewest connections, however few file descriptors there are.
 const CONNECTIONS_MIN: u32 = 8;
@@ -317,10 +318,16 @@ fn folder_of(db: &Path) -> PathBuf {
 /// As many connections as there can be file descriptors for. Else the last connections would take those that the database
 /// needs.
 fn affordable(connections_max: u32) -> u32 {
-    let wanted = u64::from(connections_max) * 2 + DESCRIPTORS_KEPT;
+    let wanted = u64::from(connections_max) + DESCRIPTORS_KEPT + DESCRIPTORS_FOR_FILES;
     // If there is no such limit, nothing has to be done.
     let descriptors = rlimit::increase_nofile_limit(wanted).unwrap_or(u64::MAX);
-    let rest = descriptors.saturating_sub(DESCRIPTORS_KEPT);
+    let for_files = DESCRIPTORS_FOR_FILES.min(descriptors / 4);
+    let rest = descriptors.saturating_sub(DESCRIPTORS_KEPT.max(for_files));
+    let rest = if descriptors >= wanted {
+        u64::from(connections_max)
+    } else {
+        rest
+    };
     let affordable = u32::try_from(rest).unwrap_or(u32::MAX).max(CONNECTIONS_MIN);
     if affordable < connections_max {
         tracing::warn!(

@@ -36,17 +36,20 @@ fn keep_little() {
             ("MALLOC_MMAP_THRESHOLD_", "1048576"),
             ("MALLOC_ARENA_MAX", "2"),
         ];
+        /// Says that this was done. Of a program with privileges of its own glibc takes the settings away, not this.
+        const DONE: &str = "PROPSTORE_BEGUN_ANEW";
+        let is_set = |name| std::env::var_os(name).is_some();
         let mut arguments = std::env::args_os();
-        if SETTINGS
-            .iter()
-            .all(|(name, _)| std::env::var_os(name).is_none())
-            && let Some(name) = arguments.next()
+        if !is_set(DONE)
+            && !SETTINGS.iter().any(|(name, _)| is_set(name))
+            && let (Some(name), Ok(program)) = (arguments.next(), std::env::current_exe())
         {
             // It returns only if it fails.
-            let _failed = std::process::Command::new("/proc/self/exe")
+            let _failed = std::process::Command::new(program)
                 .arg0(name)
                 .args(arguments)
                 .envs(SETTINGS)
+                .env(DONE, "1")
                 .exec();
         }
     }

@@ -19,7 +19,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -72,14 +72,18 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
             // Bodies are not kept waiting: what nobody reads of them would stand in the way of others.
             let asks = request.body().is_end_stream() || request.method().is_safe();
             let room = if asks {
+                // Who takes none of the other answers is given up like who does not take this one.
+                MOVES.try_with(Moves::wait).unwrap_or_default();
                 // The semaphore is never closed.
-                room.acquire_many_owned(ANSWER_KIB).await.ok()
+                let room = room.acquire_many_owned(ANSWER_KIB).await.ok();
+                MOVES.try_with(Moves::go_on).unwrap_or_default();
+                room
             } else {
                 None
             };
             let response = service.answer(request, from).await;
             // Not there if hyper asks outside of a stream, which it does not.
-            MOVES.try_with(Moves::begin).unwrap_or_default();
+            MOVES.try_with(Moves::wait).unwrap_or_default();
             Ok::<_, Infallible>(response.map(|body| Pieces::new(body, room)))
         }
     });
@@ -144,11 +148,11 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
         tokio::spawn(MOVES.scope(Moves::default(), async move {
             let mut stream = pin!(stream);
             loop {
-                let before = MOVES.with(Moves::count);
+                let before = MOVES.with(Moves::waits_at);
                 if timeout(patience, stream.as_mut()).await.is_ok() {
                     break;
                 }
-                if before > 0 && MOVES.with(Moves::count) == before {
+                if before.is_some() && MOVES.with(Moves::waits_at) == before {
                     tracing::debug!("a client does not take an answer");
                     break;
                 }
@@ -178,17 +182,30 @@ tokio::task_local! {
     static MOVES: Moves;
 }
 
-/// How far the answer on a stream has come: 0 before it begins.
+/// How far a stream has come, and who has to do something next.
 #[derive(Default)]
-struct Moves(AtomicU64);
+struct Moves {
+    count: AtomicU64,
+    is_clients_turn: AtomicBool,
+}
 
 impl Moves {
-    fn begin(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+    /// It has moved, and goes on when the client takes what is there.
+    fn wait(&self) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.is_clients_turn.store(true, Ordering::Relaxed);
     }
 
-    fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+    /// It has moved, and goes on by itself.
+    fn go_on(&self) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.is_clients_turn.store(false, Ordering::Relaxed);
+    }
+
+    /// How far, if it waits for the client.
+    fn waits_at(&self) -> Option<u64> {
+        let is_clients_turn = self.is_clients_turn.load(Ordering::Relaxed);
+        is_clients_turn.then(|| self.count.load(Ordering::Relaxed))
     }
 }
 
@@ -229,7 +246,7 @@ impl Body for Pieces {
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
             }
         }
-        MOVES.try_with(Moves::begin).unwrap_or_default();
+        MOVES.try_with(Moves::wait).unwrap_or_default();
         let mut length = self.rest.len().min(PIECE_BYTES);
         // A piece goes to h2 once there is room for a byte of it, and with the last one the stream would end here, while
         // the rest of it waits there for as long as the client likes. So the last byte goes alone: there is room for it

@@ -126,9 +126,9 @@ impl Exchange<'_> {
         };
         let much = matches!(&payload, Payload::Whole(bytes) if bytes.len() >= OFFLOAD_BYTES);
         let call = offload(much, self.number, move || finish(context, payload)).await?;
-        drop(held);
         let answer = self.perform(call, &caller).await;
-        drop(staged);
+        // The call has the bytes of the body, or what was made of them.
+        drop((staged, held));
         answer
     }
 

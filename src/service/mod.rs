@@ -31,6 +31,7 @@ use exchange::Exchange;
 use http::header::{self, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
+pub(crate) use room::FILES_MAX;
 use room::Room;
 use std::error::Error;
 use std::net::SocketAddr;
@@ -159,7 +160,8 @@ impl Service {
     ) -> Response<AnswerStream> {
         let began = Instant::now();
         let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        origin::name_host(&mut parts);
         let base = self.proxies.base(&parts, connection);
         let mut head = Head::new(parts);
         if let Ok(base) = &base {
@@ -194,6 +196,18 @@ impl Service {
         });
         answer = exchange.shape(dialect, &head, answer).await;
         let method = exchange.method.clone();
+        let mut length = answer.length();
+        let body = match self.body(&mut answer, &method).await {
+            Ok(body) => body,
+            Err(fault) => {
+                answer = dialect.fault(&head, base.as_deref().unwrap_or_default(), &fault);
+                answer = dialect.shape(&head, answer);
+                length = answer.length();
+                AnswerStream::of_bytes(bytes_of(&mut answer))
+            }
+        };
+        // Before the client is waited for.
+        exchange.turn = None;
         // Without a host it is not clear for whom the requests behind this one are, and behind a CONNECT stands what its
         // sender has for somebody else.
         let is_unclear =
@@ -210,17 +224,6 @@ impl Service {
             micros = began.elapsed().as_micros(),
             "answered"
         );
-        let mut length = answer.length();
-        let body = match self.body(&mut answer, &method).await {
-            Ok(body) => body,
-            Err(fault) => {
-                answer = dialect.fault(&head, base.as_deref().unwrap_or_default(), &fault);
-                answer = dialect.shape(&head, answer);
-                length = answer.length();
-                AnswerStream::of_bytes(bytes_of(&mut answer))
-            }
-        };
-        drop(exchange);
         response(answer, length, body)
     }
 

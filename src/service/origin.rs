@@ -6,7 +6,7 @@
 
 use super::Connection;
 use crate::http::text_of;
-use http::header::{self, HeaderMap};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::uri::Authority;
 use http::{Version, request};
 use ipnet::IpNet;
@@ -41,10 +41,6 @@ impl Proxies {
     ) -> Result<Arc<str>, &'static str> {
         let host = match (hosts(&parts.headers), parts.uri.authority()) {
             (Hosts::Several, _) => return Err(NO_HOST),
-            // There, it stands where HTTP/1.1 has the Host header (RFC 9113 §8.3.1).
-            (Hosts::None, Some(authority)) if parts.version == Version::HTTP_2 => {
-                authority.as_str().to_owned()
-            }
             (Hosts::One(host), Some(authority))
                 if parts.version == Version::HTTP_2
                     && !host.eq_ignore_ascii_case(authority.as_str()) =>
@@ -107,6 +103,17 @@ impl Proxies {
             }
         }
         client
+    }
+}
+
+/// Gives a request the `Host` field that HTTP/1.1 would have: in HTTP/2 `:authority` stands for it (RFC 9113 §8.3.1).
+pub(super) fn name_host(parts: &mut request::Parts) {
+    if parts.version == Version::HTTP_2
+        && !parts.headers.contains_key(header::HOST)
+        && let Some(authority) = parts.uri.authority()
+        && let Ok(host) = HeaderValue::from_str(authority.as_str())
+    {
+        parts.headers.insert(header::HOST, host);
     }
 }
 

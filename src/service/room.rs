@@ -28,8 +28,9 @@ const ANSWER_BYTES_MAX: usize = 32 << 20;
 /// Answers up to this size always have room.
 const SMALL_ANSWER_BYTES: usize = 16 << 10;
 
-/// How much of all answers may wait in files.
+/// How much of all answers may wait in files, and in how many.
 const FILE_BYTES_MAX: usize = 2 << 30;
+pub(crate) const FILES_MAX: usize = 256;
 
 /// How many long lists and the like may be read and rendered at a time.
 const LONG_MAX: usize = 2;
@@ -96,8 +97,8 @@ impl Room {
             };
             return Ok(AnswerStream::of_bytes(Bytes::from_owner(held)));
         }
-        let (Some(permit), Some(folder)) = (take(&self.files, bytes.len()), self.folder.clone())
-        else {
+        let share = bytes.len().max(FILE_BYTES_MAX / FILES_MAX);
+        let (Some(permit), Some(folder)) = (take(&self.files, share), self.folder.clone()) else {
             return Err(Fault::Overloaded);
         };
         let length = bytes.len() as u64;

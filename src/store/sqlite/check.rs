@@ -152,6 +152,14 @@ fn row_of_heads(
 ) -> Result<(), StoreError> {
     let resource = ResourceId::from_key(key);
     let utf_8 = std::str::from_utf8(properties).map_err(|_| damaged("it is not UTF-8"))?;
+    if last
+        .as_ref()
+        .is_some_and(|(before, name)| *before == key && **name >= *first)
+    {
+        return Err(damaged(
+            "it begins with a name that belongs to the row before",
+        ));
+    }
     let mut heads = Heads::of(utf_8);
     while let Some(head) = heads.next()? {
         let name = property_name(&head.name)?;

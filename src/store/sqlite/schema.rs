@@ -223,6 +223,12 @@ pub(super) fn open_to_look(options: &SqliteOptions) -> Result<Connection, OpenEr
         path: path.to_owned(),
         reason,
     };
+    if beside(path, "-journal").exists() {
+        return Err(OpenError::Foreign {
+            path: path.to_owned(),
+            what: "it was left half made: propstore serve mends that".to_owned(),
+        });
+    }
     if inspect(path)? == State::Created {
         return Err(OpenError::File {
             path: path.to_owned(),
