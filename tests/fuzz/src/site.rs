@@ -72,7 +72,14 @@ impl Site {
             let service = service_fn(|request| async {
                 Ok::<_, Infallible>(
                     self.service
-                        .answer(request, Connection { peer, local: peer })
+                        .answer(
+                            request,
+                            Connection {
+                                peer,
+                                local: peer,
+                                scheme: "http",
+                            },
+                        )
                         .await,
                 )
             });
