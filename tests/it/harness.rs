@@ -76,7 +76,10 @@ impl Log {
             .grown
             .wait_timeout_while(log, PATIENCE, missing)
             .unwrap();
-        assert!(!result.timed_out(), "never logged: {wanted}\n{log}");
+        // Not while the log is held: whoever shows it after the failure needs it, too.
+        let (told, is_over) = (log.clone(), result.timed_out());
+        drop(log);
+        assert!(!is_over, "never logged: {wanted}\n{told}");
     }
 }
 

@@ -793,10 +793,10 @@ fn plain_http_is_told_that_this_is_https() {
     for request in [
         "GET / HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(),
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(),
-        // More than it would read before it answers.
+        // More than the sockets hold, all of which it has to read so that the answer is not lost.
         format!(
-            "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n{}",
-            "x".repeat(3_000_000)
+            "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 20000000\r\n\r\n{}",
+            "x".repeat(20_000_000)
         ),
     ] {
         let mut connection = Connection::open(site.address());
