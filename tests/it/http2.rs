@@ -642,9 +642,12 @@ fn heads_without_an_end_end_the_connection() {
         assert_eq!(ended, Some(ENHANCE_YOUR_CALM), "{}", piece.len());
     }
     // One that waits for its end does so as long as one of HTTP/1.1.
-    for beginning in [&begun[..], &begun[..20], &Frame::bytes(HEADERS, 0, 1, &[])] {
+    let wires = [&begun[..], &begun[..20], &Frame::bytes(HEADERS, 0, 1, &[])].map(|beginning| {
         let wire = site.wire(&[]);
         assert!(wire.send(beginning));
+        wire
+    });
+    for wire in wires {
         Fate::of(&wire).is(NO_ERROR);
     }
 }
@@ -734,7 +737,7 @@ fn frames_for_their_own_sake_are_no_life() {
     let priority = Frame::bytes(PRIORITY, 0, 99, &[0, 0, 0, 0, 0]);
     let unknown = Frame::bytes(0xfa, 0, 0, &[0; 100]);
     let away = Frame::bytes(GOAWAY, 0, 0, &[0, 0, 0, 0, 0, 0, 0, 0]);
-    for (what, frame) in [
+    let floods = [
         ("settings", settings(&[(INITIAL_WINDOW_SIZE, 1)])),
         ("empty settings", settings(&[])),
         ("pings", ping.clone()),
@@ -744,24 +747,29 @@ fn frames_for_their_own_sake_are_no_life() {
         ("goodbyes", away),
         ("resets of what is over", reset(1)),
         ("windows of what is over", window(1, 1)),
-    ] {
-        let frames = frame.repeat(1000);
-        // It goes on until the server ends it; whether it says why before the socket is closed is a race.
-        site.bears(|| {
-            let wire = site.wire(&[]);
-            assert!(wire.send(&request(1, "GET", LIST, &[])));
-            assert_eq!(told(&wire, 1), Told::Status(200), "{what}");
-            let began = Instant::now();
-            while wire.send(&frames) {
-                while wire.try_next().is_some() {}
-                assert!(began.elapsed() < PATIENCE, "{what} go on and on");
-            }
-        });
-    }
-    // Nor does it help not to read what the server has to say to them.
+    ];
+    let site = &site;
     site.bears(|| {
-        let wire = site.deaf_wire();
-        while wire.send(&ping.repeat(1000)) {}
+        thread::scope(|scope| {
+            for (what, frame) in &floods {
+                scope.spawn(move || {
+                    let wire = site.wire(&[]);
+                    assert!(wire.send(&request(1, "GET", LIST, &[])));
+                    assert_eq!(told(&wire, 1), Told::Status(200), "{what}");
+                    // Whether the server says why it ends it before the socket is closed is a race.
+                    let (frames, began) = (frame.repeat(1000), Instant::now());
+                    while wire.send(&frames) {
+                        while wire.try_next().is_some() {}
+                        assert!(began.elapsed() < PATIENCE, "{what} go on and on");
+                    }
+                });
+            }
+            // Nor does it help not to read what the server has to say to them.
+            scope.spawn(|| {
+                let wire = site.deaf_wire();
+                while wire.send(&ping.repeat(1000)) {}
+            });
+        });
     });
 }
 
@@ -834,29 +842,34 @@ fn beyond_a_hundred_streams_they_are_refused() {
 fn connections_on_which_nothing_is_asked_are_ended() {
     let site = Site::start(&["--head-secs", "1"]);
     let config = site.config(&["h2"]);
-    for said in [&b""[..], b"PRI * HTTP", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
+    let silent = [&b""[..], b"PRI * HTTP", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"].map(|said| {
         let wire = Wire::silent(site.address(), &config, Ears::Open).unwrap();
         assert!(wire.send(said));
+        wire
+    });
+    let (idle, done) = (site.wire(&[]), site.wire(&[]));
+    for stream in [1, 3, 5] {
+        assert!(done.send(&request(stream, "GET", LIST, &[])));
+        assert_eq!(told(&done, stream), Told::Status(200));
+    }
+    for wire in silent {
         wire.rest();
     }
-    let wire = site.wire(&[]);
-    Fate::of(&wire).is(NO_ERROR);
-    let wire = site.wire(&[]);
-    for stream in [1, 3, 5] {
-        assert!(wire.send(&request(stream, "GET", LIST, &[])));
-        assert_eq!(told(&wire, stream), Told::Status(200));
-    }
-    Fate::of(&wire).is(NO_ERROR);
+    Fate::of(&idle).is(NO_ERROR);
+    Fate::of(&done).is(NO_ERROR);
 }
 
 #[test]
 fn a_body_that_does_not_come_is_not_waited_for() {
     let site = Site::start(&["--head-secs", "1", "--body-secs", "1", "--stream-secs", "1"]);
     let (name, value) = by_admin();
-    for (path, media_type) in [(FILE, "text/plain"), (LIST, "application/xml")] {
+    let asked = [(FILE, "text/plain"), (LIST, "application/xml")].map(|(path, media_type)| {
         let wire = site.wire(&[]);
         let fields = [(name, &*value), ("content-type", media_type)];
         assert!(wire.send(&opening(1, "PUT", path, &fields)));
+        wire
+    });
+    for wire in asked {
         assert_eq!(told(&wire, 1), Told::Status(408));
         Fate::of(&wire).is(NO_ERROR);
     }
@@ -937,10 +950,13 @@ fn the_end_of_an_answer_is_waited_for_like_the_rest() {
     let site = Site::start(&["--stream-secs", "1"]);
     let length = 40_000;
     let file = site.with_file(length);
-    for missing in [1, 100, 10_000] {
+    let asked = [1, 100, 10_000].map(|missing| {
         let got = u32::try_from(length - missing).unwrap();
         let wire = site.wire(&[(INITIAL_WINDOW_SIZE, got)]);
         assert!(wire.send(&request(1, "GET", &file, &[])));
+        (missing, wire)
+    });
+    for (missing, wire) in asked {
         let mut came = 0;
         let last = loop {
             let frame = wire.next().expect("the connection has ended");

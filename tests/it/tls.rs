@@ -818,9 +818,12 @@ fn a_handshake_that_dribbles_in_is_cut() {
         ClientConnection::new(site.config(&["h2"]), ServerName::try_from(NAME).unwrap()).unwrap();
     let mut hello = Vec::new();
     tls.write_tls(&mut hello).unwrap();
-    for sent in [0, 1, 5, hello.len() - 1, hello.len()] {
+    let begun = [0, 1, 5, hello.len() - 1, hello.len()].map(|sent| {
         let mut connection = Connection::open(site.address());
         connection.write(&hello[..sent]);
+        (sent, connection)
+    });
+    for (sent, mut connection) in begun {
         // With the whole hello, the server has something to say.
         let told = connection.read_to_any_end();
         assert_eq!(told.is_empty(), sent < hello.len(), "{sent}");
