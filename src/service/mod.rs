@@ -29,7 +29,7 @@ use body::Unread;
 use bytes::Bytes;
 use exchange::Exchange;
 use http::header::{self, HeaderValue};
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 pub(crate) use room::FILES_MAX;
 use room::Room;
@@ -161,6 +161,7 @@ impl Service {
         let began = Instant::now();
         let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
         let (mut parts, body) = request.into_parts();
+        let version = parts.version;
         origin::name_host(&mut parts);
         let base = self.proxies.base(&parts, connection);
         let mut head = Head::new(parts);
@@ -212,7 +213,9 @@ impl Service {
         // sender has for somebody else.
         let is_unclear =
             base.is_err() || head.method == Method::CONNECT || body::is_coded(&head.headers);
-        if !exchange.settle_body(&head.headers).await || is_unclear {
+        // In HTTP/2 nothing stands behind a body.
+        let is_over = version == Version::HTTP_2 || exchange.settle_body(&head.headers).await;
+        if !is_over || is_unclear {
             answer = answer.with(header::CONNECTION, "close");
         }
         tracing::debug!(
