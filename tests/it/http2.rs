@@ -917,6 +917,37 @@ fn answers_that_nobody_takes_are_given_up() {
     }
 }
 
+/// A request with a body does not wait for the room of its connection, whatever verb it means; its answer waits in a file.
+#[test]
+fn answers_to_requests_with_bodies_that_nobody_takes_stay_small() {
+    let site = Site::start(&["--stream-secs", "1"]).with_list(1_000_000);
+    let path = format!("{LIST}?dream.in.verb=GET");
+    site.bears(|| {
+        let wires: Vec<_> = (0..4)
+            .map(|_| site.wire(&[(INITIAL_WINDOW_SIZE, 0)]))
+            .collect();
+        for wire in &wires {
+            let all = (0..100).flat_map(|at| {
+                let stream = at * 2 + 1;
+                let body = Frame::bytes(DATA, END_STREAM, stream, b" ");
+                [opening(stream, "POST", &path, &[]), body].concat()
+            });
+            assert!(wire.send(&all.collect::<Vec<_>>()));
+        }
+        for wire in &wires {
+            let mut resets = 0;
+            while resets < 50 {
+                let frame = wire.next().expect("the connection has ended");
+                if frame.kind == HEADERS {
+                    // 503 if there are too many files.
+                    assert!(matches!(frame.status(), 200 | 503), "{}", frame.status());
+                }
+                resets += usize::from(frame.kind == RST_STREAM);
+            }
+        }
+    });
+}
+
 #[test]
 fn answers_that_are_short_are_given_up_as_well() {
     let site = Site::start(&["--stream-secs", "1"]);
