@@ -57,6 +57,8 @@ pub enum Command {
     Serve(Serve),
 
     /// Read every page of a database and say whether it is whole; it may be served meanwhile, and nothing is changed
+    ///
+    /// While a large one is served, its log grows until this has ended: better look through a copy.
     Check(Database),
 
     /// Make an account in a database that is not being served
@@ -321,14 +323,12 @@ fn affordable(connections_max: u32) -> u32 {
     let wanted = u64::from(connections_max) + DESCRIPTORS_KEPT + DESCRIPTORS_FOR_FILES;
     // If there is no such limit, nothing has to be done.
     let descriptors = rlimit::increase_nofile_limit(wanted).unwrap_or(u64::MAX);
-    let for_files = DESCRIPTORS_FOR_FILES.min(descriptors / 4);
-    let rest = descriptors.saturating_sub(DESCRIPTORS_KEPT.max(for_files));
-    let rest = if descriptors >= wanted {
-        u64::from(connections_max)
-    } else {
-        rest
-    };
-    let affordable = u32::try_from(rest).unwrap_or(u32::MAX).max(CONNECTIONS_MIN);
+    if descriptors >= wanted {
+        return connections_max;
+    }
+    let kept = DESCRIPTORS_KEPT.max(DESCRIPTORS_FOR_FILES.min(descriptors / 4));
+    let rest = u32::try_from(descriptors.saturating_sub(kept)).unwrap_or(u32::MAX);
+    let affordable = rest.max(CONNECTIONS_MIN).min(connections_max);
     if affordable < connections_max {
         tracing::warn!(
             descriptors,
@@ -336,7 +336,7 @@ fn affordable(connections_max: u32) -> u32 {
             "this process may open few files, so it takes fewer connections at a time: raise ulimit -n"
         );
     }
-    affordable.min(connections_max)
+    affordable
 }
 
 async fn bind(listen: &str) -> io::Result<TcpSocket> {

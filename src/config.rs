@@ -73,7 +73,7 @@ pub struct Limits {
     pub body_secs: u64,
 
     /// In this many seconds a file that is sent has to move by at least 16 KiB for each of them, and an answer that is
-    /// fetched has to move at all
+    /// fetched has to move at all (over HTTP/2 by 16 KiB)
     #[arg(
         long,
         env = "PROPSTORE_STREAM_SECS",

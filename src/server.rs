@@ -130,9 +130,7 @@ struct Shared {
 
 /// What a connection needs to know, whatever it speaks.
 struct Link {
-    service: Arc<Service>,
-    limits: Arc<Limits>,
-    stopping: watch::Receiver<()>,
+    shared: Shared,
     connection: Connection,
 }
 
@@ -152,25 +150,15 @@ async fn connected(stream: TcpStream, peer: SocketAddr, tls: Option<Arc<Tls>>, s
     {
         return;
     }
-    let Shared {
-        service,
-        limits,
-        stopping,
-    } = shared;
     let connection = Connection {
         peer,
         local,
         scheme: if tls.is_some() { "https" } else { "http" },
     };
-    let link = Link {
-        service,
-        limits,
-        stopping,
-        connection,
-    };
+    let link = Link { shared, connection };
     match tls {
         None => {
-            let stream = Impatient::new(stream, link.limits.stream_time());
+            let stream = Impatient::new(stream, link.shared.limits.stream_time());
             http1::serve(stream, link).await;
         }
         #[cfg(feature = "tls")]
@@ -183,7 +171,7 @@ async fn connected(stream: TcpStream, peer: SocketAddr, tls: Option<Arc<Tls>>, s
 /// A connection to a port that speaks HTTPS.
 #[cfg(feature = "tls")]
 async fn secured(mut stream: TcpStream, tls: &Tls, mut link: Link) {
-    let patience = link.limits.stream_time();
+    let patience = link.shared.limits.stream_time();
     let handshake = async {
         let mut first = [0];
         if stream.peek(&mut first).await? == 0 {
@@ -199,8 +187,8 @@ async fn secured(mut stream: TcpStream, tls: &Tls, mut link: Link) {
     };
     // A client that takes its time with this has sent no head either.
     let shaken = tokio::select! {
-        shaken = timeout(link.limits.head_time(), handshake) => shaken,
-        _ = link.stopping.changed() => return,
+        shaken = timeout(link.shared.limits.head_time(), handshake) => shaken,
+        _ = link.shared.stopping.changed() => return,
     };
     let peer = link.connection.peer;
     match shaken {

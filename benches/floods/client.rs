@@ -51,6 +51,7 @@ pub(crate) fn drive(until: Instant, mut ask: impl FnMut(Turn) -> Result<()>) -> 
             let began = Instant::now();
             ask(turn)?;
             times.push(began.elapsed());
+            // The pace of somebody who does not flood.
             thread::sleep(PAUSE);
         }
     }

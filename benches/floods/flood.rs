@@ -232,6 +232,7 @@ impl Flood {
             Flood::LateReset if stream > STREAMS * 2 + 1 => {
                 while wire.next().is_some_and(|frame| frame.kind != HEADERS) {}
             }
+            // The pace of the frames that show life: what is flooded here is memory, and the cores are left to the others.
             Flood::ZeroWindow | Flood::ZeroWindowFiles | Flood::ByteWindow => thread::sleep(QUIET),
             _ => {}
         }

@@ -31,7 +31,12 @@ mod flood;
 )]
 #[path = "../../tests/it/frames.rs"]
 mod frames;
+#[expect(dead_code, reason = "one start is enough here")]
+#[path = "../load/server.rs"]
+mod process;
 mod server;
+#[path = "../siege/verdict.rs"]
+mod verdict;
 
 use anyhow::{Context, Result, anyhow};
 use clap::{Parser, ValueEnum};
@@ -42,6 +47,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
+use verdict::verdict;
 
 /// What is promised.
 const P99_MAX: Duration = Duration::from_millis(250);
@@ -72,17 +78,7 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
-        Ok(0) => ExitCode::SUCCESS,
-        Ok(broken) => {
-            eprintln!("\n{broken} promises are broken");
-            ExitCode::FAILURE
-        }
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    verdict(run(&Options::parse()))
 }
 
 /// Lets all floods come that were asked for, and counts the promises that are broken.

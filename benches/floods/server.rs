@@ -1,89 +1,47 @@
 //! The program that is flooded: starts it with a new database and a certificate, ends it, and looks at its memory.
 
 use crate::frames::{NAME, trusting};
-use anyhow::{Context, Result, anyhow};
+use crate::process;
+use anyhow::{Context, Result};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::mpsc::channel;
-use std::thread;
-use std::time::Duration;
-use tempfile::TempDir;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
-/// The password of `admin`.
-pub(crate) const PASSWORD: &str = "correct horse";
+pub(crate) use crate::process::PASSWORD;
 
-/// How long it may take to start.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A running server. It is killed when it is dropped.
+/// A running server.
 pub(crate) struct Server {
-    child: Child,
-    address: SocketAddr,
+    process: process::Server,
     certificate: CertificateDer<'static>,
-    /// Deleted with it.
-    _folder: TempDir,
 }
 
 impl Server {
     /// Starts the program.
     pub(crate) fn start(binary: &Path) -> Result<Self> {
-        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR"))?;
+        let folder = process::new_folder()?;
         let CertifiedKey { cert, signing_key } = generate_simple_self_signed([NAME.to_owned()])?;
         let [cert_file, key_file] = ["cert.pem", "key.pem"].map(|name| folder.path().join(name));
         fs::write(&cert_file, cert.pem())?;
         fs::write(&key_file, signing_key.serialize_pem())?;
-        let mut command = Command::new(binary);
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("PROPSTORE_") {
-                command.env_remove(name);
-            }
-        }
-        command
-            .args(["serve", "--listen", "127.0.0.1:0", "--db"])
-            .arg(folder.path().join("floods.db"))
-            .arg("--tls-cert")
-            .arg(cert_file)
-            .arg("--tls-key")
-            .arg(key_file)
-            .env("PROPSTORE_ADMIN_PASSWORD", PASSWORD)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
-        let mut child = command
-            .spawn()
-            .with_context(|| format!("cannot start {}", binary.display()))?;
-        let stderr = child.stderr.take().context("no stderr")?;
-        let (tell, told) = channel();
-        thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                if let Some((_, address)) = line.split_once("listening on https://") {
-                    // Whoever waited may have given up.
-                    drop(tell.send(address.trim().to_owned()));
-                }
-            }
-        });
-        let address = told.recv_timeout(PATIENCE).map_err(|_| {
-            drop(child.kill());
-            anyhow!("{} did not say where it listens", binary.display())
-        })?;
+        let arguments = [
+            "--tls-cert".as_ref(),
+            cert_file.as_os_str(),
+            "--tls-key".as_ref(),
+            key_file.as_os_str(),
+        ];
         Ok(Server {
-            child,
-            address: address.parse()?,
+            process: process::Server::with(binary, folder, &arguments)?,
             certificate: cert.der().clone(),
-            _folder: folder,
         })
     }
 
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        self.process.address()
     }
 
     /// How to shake hands with it for this protocol.
@@ -93,7 +51,7 @@ impl Server {
 
     /// Lets the peak of its memory begin anew: what it has now, in bytes.
     pub(crate) fn forget_peak(&self) -> Result<usize> {
-        fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5")?;
+        fs::write(format!("/proc/{}/clear_refs", self.process.id()), "5")?;
         self.memory("VmRSS:")
     }
 
@@ -103,17 +61,9 @@ impl Server {
     }
 
     fn memory(&self, name: &str) -> Result<usize> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
         let value = status.lines().find_map(|line| line.strip_prefix(name));
         let kilobytes = value.with_context(|| format!("no {name}"))?.trim();
         Ok(kilobytes.trim_end_matches(" kB").parse::<usize>()? * 1024)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended already.
-        drop(self.child.kill());
-        drop(self.child.wait());
     }
 }

@@ -1,6 +1,7 @@
 //! The program that is measured: starts it, ends it, and looks at it from outside.
 
 use anyhow::{Context, Result, anyhow, ensure};
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -55,6 +56,11 @@ impl Server {
 
     /// Starts the program on the database in this folder, which is made if there is none.
     pub(crate) fn on(binary: &Path, folder: Arc<TempDir>) -> Result<Self> {
+        Self::with(binary, folder, &[])
+    }
+
+    /// The same with further arguments.
+    pub(crate) fn with(binary: &Path, folder: Arc<TempDir>, arguments: &[&OsStr]) -> Result<Self> {
         let mut command = Command::new(binary);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("PROPSTORE_") {
@@ -64,6 +70,7 @@ impl Server {
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--db"])
             .arg(database(&folder))
+            .args(arguments)
             .env("PROPSTORE_ADMIN_PASSWORD", PASSWORD)
             .env("NO_COLOR", "1")
             .stdin(Stdio::null())
@@ -172,7 +179,8 @@ impl Drop for Server {
 /// Reads what the server logs, to the end, and tells where it listens.
 fn listen(stderr: ChildStderr, tell: &Sender<String>) {
     for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-        if let Some((_, address)) = line.split_once("listening on http://") {
+        let place = line.split_once("listening on http");
+        if let Some((_, address)) = place.and_then(|(_, url)| url.split_once("://")) {
             // Whoever waited may have given up.
             drop(tell.send(address.trim().to_owned()));
         } else if !line.contains(" INFO ") {

@@ -63,6 +63,7 @@ fn measure(bench: &Bench, rate: f64, deletes: bool) -> Result<(Measure, Duration
             if !deletes {
                 return Ok(Duration::ZERO);
             }
+            // So that the writers are measured before it, too.
             thread::sleep(soon);
             let began = Instant::now();
             connection.request("DELETE", &format!("/api/folders/{folder}"), "", &[])?;

@@ -73,8 +73,8 @@ fn dribbling(field: &Field<'_>) -> Result<Said> {
                 *stream = slow(field.address, number)?;
             }
         }
-        // The pace of the drops, in steps, lest the end be missed.
         while began.elapsed() < DROP && !field.is_over() {
+            // The pace of the drops, in steps, lest the end be missed.
             thread::sleep(DROP / 20);
         }
     }

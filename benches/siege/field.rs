@@ -97,6 +97,7 @@ impl Beat {
     /// Waits for the next beat; what was missed is not made up for.
     pub(crate) fn wait(&mut self) {
         let now = Instant::now();
+        // This is the pace; nothing is waited for.
         thread::sleep(self.next.saturating_duration_since(now));
         self.next = self.next.max(now) + self.every;
     }

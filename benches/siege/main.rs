@@ -40,6 +40,7 @@ mod report;
 #[expect(dead_code, reason = "no disk is watched here, and no start timed")]
 #[path = "../load/server.rs"]
 mod server;
+mod verdict;
 #[expect(dead_code, reason = "nothing large is filled here")]
 #[path = "../load/worker.rs"]
 mod worker;
@@ -51,6 +52,7 @@ use field::Siege;
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use verdict::verdict;
 
 /// How many files this program, and the server that it starts, may have to open.
 const FILES: u64 = 1024;
@@ -104,17 +106,7 @@ enum Scenario {
 }
 
 fn main() -> ExitCode {
-    match run(Options::parse()) {
-        Ok(0) => ExitCode::SUCCESS,
-        Ok(broken) => {
-            eprintln!("\n{broken} promises are broken");
-            ExitCode::FAILURE
-        }
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    verdict(run(Options::parse()))
 }
 
 /// Measures what was asked for, and counts the promises that are broken.

@@ -24,7 +24,7 @@ const LINGER_BYTES_MAX: u64 = 256 << 20;
 /// Answers the requests of a connection, one after the other, until either side ends it.
 pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send>(stream: S, mut link: Link) {
     let unread = AtomicBool::new(false);
-    let (service, connection) = (Arc::clone(&link.service), link.connection);
+    let (service, connection) = (Arc::clone(&link.shared.service), link.connection);
     let answer = service_fn(|request| {
         let (service, unread) = (Arc::clone(&service), &unread);
         // On the heap, because the connection is polled by reference below.
@@ -38,15 +38,15 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send>(stream: S, m
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(link.limits.head_time())
-        .max_buf_size(link.limits.head_bytes_max as usize)
+        .header_read_timeout(link.shared.limits.head_time())
+        .max_buf_size(link.shared.limits.head_bytes_max as usize)
         .max_headers(HEADERS_MAX)
         .serve_connection(TokioIo::new(stream), answer);
     let mut told_to_stop = false;
     let result = loop {
         tokio::select! {
             result = poll_fn(|context| connection.poll_without_shutdown(context)) => break result,
-            changed = link.stopping.changed(), if !told_to_stop => {
+            changed = link.shared.stopping.changed(), if !told_to_stop => {
                 told_to_stop = true;
                 if changed.is_ok() {
                     std::pin::Pin::new(&mut connection).graceful_shutdown();

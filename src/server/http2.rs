@@ -62,9 +62,9 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let (open, mut changes) = watch::channel(0);
     let streams = Streams {
         open: Arc::new(open),
-        patience: link.limits.stream_time(),
+        patience: link.shared.limits.stream_time(),
     };
-    let (service, from) = (Arc::clone(&link.service), link.connection);
+    let (service, from) = (Arc::clone(&link.shared.service), link.connection);
     let room = Arc::new(Semaphore::new(ANSWERS_KIB));
     let answer = service_fn(move |request: Request<Incoming>| {
         let (service, room) = (Arc::clone(&service), Arc::clone(&room));
@@ -98,7 +98,7 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         .max_local_error_reset_streams(WRONG_STREAMS_MAX)
         .serve_connection(TokioIo::new(stream), answer);
     let mut connection = pin!(connection);
-    let idle_time = link.limits.head_time();
+    let idle_time = link.shared.limits.head_time();
     let idle = async {
         loop {
             match timeout(idle_time, changes.changed()).await {
@@ -121,7 +121,7 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
                     Err(_) => return,
                 }
             }
-            changed = link.stopping.changed(), if !told_to_stop => {
+            changed = link.shared.stopping.changed(), if !told_to_stop => {
                 told_to_stop = true;
                 if changed.is_ok() {
                     connection.as_mut().graceful_shutdown();

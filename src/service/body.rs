@@ -51,12 +51,7 @@ impl Coding {
     /// [`Fault::UnsupportedMediaType`] if it is another one; [`Fault::BadRequest`] if the body was changed on its way in more
     /// than that it comes in chunks, which is all that was undone.
     pub(super) fn of(headers: &HeaderMap) -> Result<Self, Fault> {
-        if let Some(coding) = headers.get(header::TRANSFER_ENCODING)
-            && !coding
-                .as_bytes()
-                .trim_ascii()
-                .eq_ignore_ascii_case(b"chunked")
-        {
+        if is_coded(headers) {
             let what = "the body has a Transfer-Encoding besides chunked: send it without that";
             return Err(Fault::BadRequest(what.to_owned()));
         }

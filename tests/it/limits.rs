@@ -39,6 +39,7 @@ fn dribble(server: &Server, beginning: &[u8], drop: &[u8]) -> String {
     thread::scope(|scope| {
         scope.spawn(|| {
             while !is_over.load(Ordering::Relaxed) && writer.write_all(drop).is_ok() {
+                // The pace of a slow client.
                 thread::sleep(PACE);
             }
         });

@@ -27,14 +27,20 @@ fn read_while(server: &Server, file: &str, goes_on: impl Fn() -> bool) {
     }
 }
 
-#[test]
-fn a_write_waits_for_a_lock_that_is_held_for_two_seconds() {
+/// A server, and a file with the properties of a batch.
+fn filled() -> (Server, String) {
     let server = Server::start();
     let file = server.file("f");
     let first = vec![String::new(); NAMES.len()];
     server
         .whatever(&batch(server.address(), &file, 1, &first))
         .is(200);
+    (server, file)
+}
+
+#[test]
+fn a_write_waits_for_a_lock_that_is_held_for_two_seconds() {
+    let (server, file) = filled();
     for (how, counter) in [("BEGIN IMMEDIATE", 2), ("BEGIN EXCLUSIVE", 3)] {
         let (_, etags) = state_of(&server, &file);
         let next = batch(server.address(), &file, counter, &etags);
@@ -52,12 +58,7 @@ fn a_write_waits_for_a_lock_that_is_held_for_two_seconds() {
 
 #[test]
 fn each_of_eight_writers_is_told_within_30_s_of_a_lock_that_is_held_for_long() {
-    let server = Server::start();
-    let file = server.file("f");
-    let first = vec![String::new(); NAMES.len()];
-    server
-        .whatever(&batch(server.address(), &file, 1, &first))
-        .is(200);
+    let (server, file) = filled();
     let lock = lock(&server, "BEGIN IMMEDIATE");
     thread::scope(|scope| {
         let began = Instant::now();
